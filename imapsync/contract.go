@@ -1,0 +1,83 @@
+package imapsync
+
+import (
+	"context"
+	"time"
+
+	"kontrol/models"
+)
+
+// Intake is told what a mailbox's folders hold. It is implemented by package daemon. Calls for one mailbox never overlap.
+// Each call is one transaction: when it returns nil everything is stored, the cursor included; when it returns an error
+// nothing is, and the Syncer tries again from the stored cursor.
+type Intake interface {
+	// Arrived stores copies not seen before, in ascending order of UID, and the folder's new cursor.
+	Arrived(ctx context.Context, a Arrival) error
+	// Changed stores which known copies have left the folder and which have other flags.
+	Changed(ctx context.Context, c Change) error
+	// Reset stores that a folder got another UIDVALIDITY: its known copies no longer have valid UIDs. The letters
+	// themselves stay known and are bound again as they are taken in under the new value.
+	Reset(ctx context.Context, f models.Folder) error
+}
+
+// Arrival is a batch of newly seen copies in one folder.
+type Arrival struct {
+	Folder    models.Folder // as it is to be stored: LastUID and UIDValidity are the new cursor
+	Letters   []Fetched     // ascending UID
+	Bad       []BadLetter   // to be put into quarantine
+	FirstLook bool          // the folder is being looked at for the first time: the letters were there before us
+}
+
+// Fetched is one copy as it came from the server, not parsed.
+type Fetched struct {
+	UID          uint32
+	Flags        []string
+	InternalDate time.Time // zero when the server gave none that can be read
+	Size         int64     // RFC822.SIZE
+	Header       []byte    // BODY[HEADER], at most Config.HeaderCap octets
+	Text         []byte    // start of BODY[TEXT], at most Config.TextCap octets; nil when it was not asked for
+}
+
+// BadLetter is a copy that cannot be taken in: the server's answer about it is unusable, three times over.
+type BadLetter struct {
+	UID    uint32
+	Reason string // English; holds no letter content
+}
+
+// Change tells what has become of known copies of one folder.
+type Change struct {
+	Folder models.Folder
+	Gone   []uint32            // UIDs that are no longer there, ascending
+	Flags  map[uint32][]string // UID → flags, where they differ from what is stored
+}
+
+// Folders is what the Syncer needs of the store. Implemented by *store.DB.
+type Folders interface {
+	// Folders returns the folders of a mailbox, in no particular order.
+	Folders(ctx context.Context, mailboxID int64) ([]models.Folder, error)
+	// SaveFolder inserts or updates the folder of (MailboxID, Role) and sets its ID. It never moves LastUID backwards
+	// unless UIDValidity differs.
+	SaveFolder(ctx context.Context, f *models.Folder) error
+	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
+	// knows, ascending by UID.
+	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
+	// SaveMailboxHealth stores how the mailbox is.
+	SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error
+}
+
+// Journal is what the Mover needs of the store. Implemented by *store.DB. Every method is durable when it returns nil.
+type Journal interface {
+	// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder and
+	// TargetFolder filled in.
+	OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error)
+	// SaveFiling stores State, Dest*, Attempts, LastError, Reason, NextAttemptAt and SentAt of an open filing. It returns
+	// models.ErrNotFound when the stored filing is no longer open.
+	SaveFiling(ctx context.Context, f *models.Filing) error
+	// FinishFiling stores the final state of a filing and its consequences in one transaction: for FilingDone the source
+	// copy is gone and the destination copy (DestUIDValidity, DestUID) is known, with the event; for FilingGone the
+	// source copy is gone; for FilingFailed the event. It returns models.ErrNotFound when the stored filing is no
+	// longer open.
+	FinishFiling(ctx context.Context, f *models.Filing) error
+	// LiveCopies is the same as in Folders.
+	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
+}

@@ -1,0 +1,135 @@
+package imapsync
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Session is one authenticated connection as the Syncer and the Mover use it. *Conn is the real one. It is owned by one
+// goroutine: no two methods are ever called at the same time, and none inside a callback of another.
+//
+// Every method is bounded by a deadline of its own as well as by ctx; when either ends the socket is closed and the
+// session is dead. After an error that is not a *StatusError the session is dead too: Dead reports it, and every later
+// call fails at once. Mailbox names are UTF-8.
+type Session interface {
+	Caps() Caps
+	// Dead reports whether the session can no longer be used.
+	Dead() bool
+	// List returns all folders that can be selected, and dropped lines that could not be read as notes.
+	List(ctx context.Context) ([]Listed, error)
+	// Create makes a folder and its missing parents, parents first, and subscribes to them. An existing folder is fine.
+	Create(ctx context.Context, name string) error
+	// Select opens a folder. With readOnly it uses EXAMINE. The answer's UIDNext is never 0: it is asked for with STATUS
+	// where SELECT does not tell.
+	Select(ctx context.Context, name string, readOnly bool) (Selected, error)
+	// Status asks about a folder that is not selected. See RFC 9051 section 6.3.11.
+	Status(ctx context.Context, name string) (Selected, error)
+	// UIDs returns UID and flags of the copies in the selected folder with first <= UID <= last, ascending; last 0 means
+	// to the end. The well-known answer to "n:*" beyond the end is filtered out.
+	UIDs(ctx context.Context, first, last uint32) ([]Meta, error)
+	// Fetch returns header and start of text (textCap octets; 0: no text) of the given copies in the selected folder.
+	// Every UID asked for is in exactly one of the three lists of the answer. It survives letters that break the
+	// connection by opening it again (same login, same folder) and bisecting down to the bad ones.
+	Fetch(ctx context.Context, uids []uint32, textCap int) (FetchAnswer, error)
+	// Move is UID MOVE and nothing else; it fails without Caps().Move. See RFC 6851.
+	Move(ctx context.Context, uid uint32, dest string) (CopyUID, error)
+	// Copy is UID COPY, and waits for its tagged answer. See RFC 9051 section 6.4.7.
+	Copy(ctx context.Context, uid uint32, dest string) (CopyUID, error)
+	// MarkDeleted sets \Deleted on one copy, and nothing else.
+	MarkDeleted(ctx context.Context, uid uint32) error
+	// Expunge is UID EXPUNGE for one copy; it fails without Caps().UIDPlus. See RFC 4315.
+	Expunge(ctx context.Context, uid uint32) error
+	// Append stores a letter. A failed append leaves the session dead.
+	Append(ctx context.Context, name string, flags []string, date time.Time, letter []byte) (CopyUID, error)
+	// Idle waits in the selected folder until the server tells of a change, wake is signalled, or limit has passed. It
+	// then proves with a round trip that the connection is alive. Without Caps().Idle it waits with NOOP polls.
+	Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (changed bool, err error)
+	// Close logs out politely within a second and closes the socket. It is safe to call on a dead session.
+	Close()
+}
+
+// Dialer opens sessions to one mailbox's server.
+type Dialer interface {
+	// Dial connects, secures the connection and logs in. Its errors are *LoginError when the server refused the login,
+	// and otherwise temporary (models.IsTemporary) or permanent. All of them can be told to a person (models.Told).
+	Dial(ctx context.Context) (Session, error)
+}
+
+// Caps are the server's abilities that matter here, after the quirks of the server have been taken away.
+type Caps struct {
+	Move, UIDPlus, Idle, CondStore, SpecialUse, ListStatus bool
+}
+
+// Listed is a folder as LIST shows it.
+type Listed struct {
+	Name      string   // full path, UTF-8
+	Delimiter string   // "" in a flat namespace
+	Attrs     []string // \Sent, \HasChildren …, as sent
+}
+
+// Selected is what SELECT, EXAMINE or STATUS tell about a folder.
+type Selected struct {
+	UIDValidity uint32
+	UIDNext     uint32
+	Messages    uint32
+	ModSeq      uint64 // 0 without CONDSTORE
+	ReadOnly    bool   // opened read-only, or the server keeps no flags
+	Keywords    bool   // new keywords can be made (\* in PERMANENTFLAGS)
+}
+
+// Meta is one copy's UID and flags.
+type Meta struct {
+	UID   uint32
+	Flags []string
+}
+
+// FetchAnswer sorts the copies asked for by what became of them.
+type FetchAnswer struct {
+	Letters []Fetched   // ascending UID
+	Gone    []uint32    // expunged meanwhile
+	Bad     []BadLetter // cannot be read
+}
+
+// CopyUID tells where a copy went. Both are 0 when the server did not say. See RFC 4315 section 3.
+type CopyUID struct {
+	UIDValidity uint32
+	UID         uint32
+}
+
+// StatusError is a tagged NO or BAD: the server refused one command and the connection lives on.
+type StatusError struct {
+	Command string // e.g. "UID COPY"
+	Bad     bool   // BAD instead of NO
+	Code    string // response code such as TRYCREATE or OVERQUOTA, upper case; "" when absent
+	Text    string // the server's words, made valid UTF-8, at most 500 bytes
+}
+
+// Error says which command was refused and in which words.
+func (e *StatusError) Error() string {
+	word := "NO"
+	if e.Bad {
+		word = "BAD"
+	}
+	if e.Code != "" {
+		word += " [" + e.Code + "]"
+	}
+	return "imap " + e.Command + ": " + word + " " + e.Text
+}
+
+// LoginError is a refusal of name or password. Three in a row stop a mailbox.
+type LoginError struct {
+	Address string // the mailbox
+	Err     error
+}
+
+// Error names the mailbox and the server's words.
+func (e *LoginError) Error() string {
+	return "imap login of " + e.Address + " refused: " + e.Err.Error()
+}
+
+// Unwrap returns the server's answer.
+func (e *LoginError) Unwrap() error { return e.Err }
+
+// ErrDead is returned by every method of a session that is no longer usable.
+var ErrDead = errors.New("imap connection is closed")
