@@ -46,7 +46,10 @@ const watch = `
 if read -r line; then exit 0; fi
 kill -"$3" "$1" 2>/dev/null
 n=0
-while [ $n -lt 50 ] && kill -0 "$1" 2>/dev/null; do n=$((n+1)); sleep 0.1; done
+while [ $n -lt 50 ] && kill -0 "$1" 2>/dev/null; do
+	case $(cat "/proc/$1/stat" 2>/dev/null) in *") Z "*) break ;; esac # dead, but nobody has waited for it
+	n=$((n+1)); sleep 0.1
+done
 kill -KILL "-$1" 2>/dev/null
 n=0
 until rm -rf "$2" 2>/dev/null || [ $n -ge 20 ]; do n=$((n+1)); sleep 0.1; done
