@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{Dir: dir, bin: bin, settings: o.Settings}
 	if o.NoSync {
-		s.settings = append([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off"}, o.Settings...)
+		s.settings = append([]string{"fsync=off", "full_page_writes=off"}, o.Settings...)
 	}
 	if err := s.first(ctx); err != nil {
 		err = fmt.Errorf("start a private postgresql: %w; its log: %s", err, s.Log())
