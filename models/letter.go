@@ -44,7 +44,7 @@ type Letter struct {
 	Subject     string     `gorm:"not null;type:text"`
 	BaseSubject string     `gorm:"not null;type:text;index:ix_letters_base_subject"` // RFC 5256 and the Russian prefixes, folded
 	Date        *time.Time // the sender's clock; nil when missing or unreadable
-	ArrivedAt   time.Time  `gorm:"not null"` // INTERNALDATE of the first copy seen: the clock that counts
+	ArrivedAt   time.Time  `gorm:"not null;index:ix_letters_arrived"` // INTERNALDATE of the first copy seen: the clock that counts
 	Size        int64      `gorm:"not null;default:0"`
 	Text        string     `gorm:"not null;type:text"` // start of the plain text; kept only for letters tied to a client
 	ClassReason Phrase     `gorm:"not null;type:text"` // why it has this class
