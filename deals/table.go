@@ -62,21 +62,26 @@ func splitTable(text string) ([]record, []RowError) {
 	var records []record
 	var problems []RowError
 	for text != "" && len(problems) < maxBroken {
-		got, broken, lines := readRecords(text, comma, line)
+		columns := 0
+		if len(records) > 0 {
+			columns = len(records[0].fields)
+		}
+		got, broken := readRecords(text, comma, line, columns)
 		records = append(records, got...)
 		if broken < 0 {
 			break
 		}
-		value, _, _ := strings.Cut(lines[broken:], "\n")
-		at := line + strings.Count(lines[:broken], "\n")
+		value, _, _ := strings.Cut(text[broken:], "\n")
+		at := line + strings.Count(text[:broken], "\n")
 		problems = append(problems, RowError{Line: at, Value: value, Text: models.Say("deals.import.quote", "Value", firstRunes(value, 60))})
-		text, line = strings.TrimPrefix(lines[broken+len(value):], "\n"), at+1
+		text, line = strings.TrimPrefix(text[broken+len(value):], "\n"), at+1
 	}
 	return records, problems
 }
 
-// readRecords reads records up to one that looks swallowed, and gives its byte offset, or -1 when there is none.
-func readRecords(text string, comma rune, line int) (records []record, broken int, whole string) {
+// readRecords reads records up to one that looks swallowed, and gives its byte offset, or -1 when there is none. The
+// text begins at the given line; columns is the number of columns, 0 before the first record.
+func readRecords(text string, comma rune, line, columns int) (records []record, broken int) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = comma, true, -1
 	for {
@@ -84,12 +89,16 @@ func readRecords(text string, comma rune, line int) (records []record, broken in
 		fields, err := r.Read()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return records, -1, text
+				return records, -1
 			}
-			return records, skipEmpty(text, from), text
+			return records, skipEmpty(text, from)
 		}
-		if swallowed(fields, comma) {
-			return records, skipEmpty(text, from), text
+		to := int(r.InputOffset())
+		if swallowed(fields, text[from:to], comma, columns, to == len(text)) {
+			return records, skipEmpty(text, from)
+		}
+		if columns == 0 {
+			columns = len(fields)
 		}
 		at, _ := r.FieldPos(0)
 		records = append(records, record{line: line + at - 1, fields: fields})
@@ -104,11 +113,21 @@ func skipEmpty(text string, from int) int {
 	return from
 }
 
-// swallowed reports whether a field looks like the rest of its line and the next: several lines with separators in them.
-func swallowed(fields []string, comma rune) bool {
-	for _, f := range fields {
-		first, rest, ok := strings.Cut(f, "\n")
-		if ok && strings.ContainsRune(first, comma) && strings.ContainsRune(rest, comma) {
+// swallowed reports whether a field has taken in the rest of its line and lines after it, because its quotation mark was
+// not closed. Text on several lines is allowed, so more must speak for it: the mark is never closed at all, or its first
+// line alone completes the row and another row seems to follow, or the row has become too long.
+func swallowed(fields []string, raw string, comma rune, columns int, last bool) bool {
+	for i, f := range fields {
+		first, rest, several := strings.Cut(f, "\n")
+		switch {
+		case !several:
+		case last && i == len(fields)-1 && !strings.HasSuffix(strings.TrimRight(raw, "\n \t"), `"`):
+			return true
+		case columns == 0:
+		case len(fields) > columns:
+			return true
+		case i < columns-1 && strings.Count(first, string(comma)) == columns-1-i &&
+			(strings.ContainsRune(rest, comma) || strings.HasPrefix(rest, `"`)):
 			return true
 		}
 	}
