@@ -126,7 +126,7 @@ func TestMemoryIdle(t *testing.T) {
 		t.Error("changed although only woken")
 	}
 	go func() { _, _ = m.Deliver("ivan", "INBOX", letter(1)) }()
-	if changed := must[bool](t)(c.Idle(ctx, time.Minute, nil)); !changed {
+	if changed := must[bool](t)(c.Idle(ctx, 3*time.Second, nil)); !changed {
 		t.Error("no change noticed")
 	}
 	go m.Drop()

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -97,6 +98,22 @@ func (s *memorySession) Move(w *imapserver.MoveWriter, set imap.NumSet, dest str
 		return err
 	}
 	return s.Expunge(nil, &from)
+}
+
+// Idle tells of changes, also of those that came between the last command and IDLE, which the backend would keep back.
+func (s *memorySession) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := s.Poll(w, true); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-stop:
+			return nil
+		}
+	}
 }
 
 func (s *memorySession) Create(name string, options *imap.CreateOptions) error {
