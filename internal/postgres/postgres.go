@@ -39,7 +39,8 @@ type Options struct {
 	Settings []string // more of postgresql.conf: "max_connections=20"
 }
 
-// Server is a running PostgreSQL. Anybody on this machine may log in as its administrator.
+// Server is a running PostgreSQL. Anybody on this machine may log in as its administrator. Restart, KillHard and Stop must
+// not be called at the same time.
 type Server struct {
 	Dir string // the temporary folder with the data and the log
 
