@@ -1,0 +1,48 @@
+# What a developer of Kontrol does. `make` alone lists it.
+
+GO        ?= go
+TESTFLAGS ?=
+# One private PostgreSQL for a whole run; see internal/testrun.
+TESTRUN   := bin/testrun
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-deps test-bare lint vet bench soak clean $(TESTRUN)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+build: ## build the program into bin/kontrol
+	$(GO) build -o bin/kontrol ./cmd/kontrol
+
+demo: ## show the program at work on a mail server of its own, with made-up letters
+	$(GO) run ./cmd/kontrol demo
+
+test: test-deps lint vet $(TESTRUN) ## lint, then all tests with the race detector, on private Dovecot and PostgreSQL
+	CGO_ENABLED=1 $(TESTRUN) $(GO) test -race -timeout 15m $(TESTFLAGS) ./...
+
+test-bare: vet $(TESTRUN) ## all tests that need neither Dovecot, PostgreSQL nor a C compiler; installs nothing
+	KONTROL_TEST_SKIP_SERVERS=1 $(TESTRUN) $(GO) test -timeout 15m $(TESTFLAGS) ./...
+
+test-deps: ## install what the tests need (Debian, Ubuntu); says first what and why
+	@sh scripts/test-deps.sh
+
+lint: ## golangci-lint with .golangci.yml, and no file over 500 lines (tests excepted)
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+	@find . -name '*.go' ! -name '*_test.go' -exec wc -l {} + | awk '$$1 > 500 && $$2 != "total" \
+		{print $$2 " has " $$1 " lines: split it (at most 500)"; bad = 1} END {exit bad}'
+
+vet:
+	$(GO) vet ./...
+
+bench: test-deps $(TESTRUN) ## all benchmarks and no tests
+	$(TESTRUN) $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) ./...
+
+soak: test-deps $(TESTRUN) ## the long tests (TestSoak…, skipped unless KONTROL_SOAK=1), up to an hour
+	KONTROL_SOAK=1 CGO_ENABLED=1 $(TESTRUN) $(GO) test -race -run '^TestSoak' -timeout 60m -v $(TESTFLAGS) ./...
+
+clean: ## remove what was built
+	rm -rf bin
+
+# The version stamp is not wanted here, and fails in a checkout that belongs to another account.
+$(TESTRUN):
+	@$(GO) build -buildvcs=false -o $@ ./internal/testrun
