@@ -131,6 +131,7 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	connected = true // also when what follows panics
 	defer s.Close()
 	y.refusals = 0
 	w := &worker{Syncer: y, s: s, ctx: ctx}

@@ -77,6 +77,7 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	connected = true // also when what follows panics
 	defer s.Close()
 	if _, err := s.Select(work, "INBOX", true); err != nil {
 		return true, fmt.Errorf("open INBOX to watch: %w", err)
