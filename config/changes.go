@@ -144,11 +144,7 @@ func canReload(path string) bool {
 	if e == "" || strings.HasPrefix(e, "servers.") {
 		return false
 	}
-	switch strings.TrimPrefix(path, e+".") {
-	case "password", "password_file", "password_env", "password_command":
-		return true
-	}
-	return false
+	return known(strings.TrimPrefix(path, e+"."), secretKeys())
 }
 
 // Settings returns every key with its value in the form of the config, secrets masked, sorted by key: what is in force.
