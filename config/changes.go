@@ -145,11 +145,7 @@ func canReload(path string) bool {
 	if e == "" || strings.HasPrefix(e, "servers.") {
 		return false
 	}
-	switch strings.TrimPrefix(path, e+".") {
-	case "password", "password_file", "password_env", "password_command":
-		return true
-	}
-	return false
+	return known(strings.TrimPrefix(path, e+"."), secretKeys())
 }
 
 // WithReloadable returns a copy of c that has taken over from next everything that Changes calls reloadable, and nothing
