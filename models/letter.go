@@ -88,6 +88,7 @@ type Location struct {
 	Size         int64      `gorm:"not null;default:0"`
 	HeaderHash   string     `gorm:"not null;size:64"`       // hex SHA-256 of the header block as fetched; finds the copy after a move
 	HandsOff     bool       `gorm:"not null;default:false"` // a person put it here: it is never moved by Kontrol again
+	FirstLook    bool       `gorm:"not null;default:false"` // it lay there when the folder was looked at for the first time
 	SeenAt       time.Time  `gorm:"not null"`
 	GoneAt       *time.Time `gorm:"index:ix_locations_gone"`
 }
