@@ -189,7 +189,7 @@ func TestHostileText(t *testing.T) {
 				t.Errorf("by message-id: %d letters", len(rows))
 			}
 		}
-		rows, err := db.Read().LettersReferring(t.Context(), bad+"@ref")
+		rows, err := db.Read().LettersReferring(t.Context(), []string{bad + "@ref"})
 		must(t, err)
 		if len(rows) != 1 {
 			t.Errorf("by reference: %d letters", len(rows))
