@@ -120,16 +120,22 @@ func (e *eyes) report(ctx context.Context, l *letter) error {
 	return nil
 }
 
-// decided shows a decision in a line and the conditions that led to it below.
+// decided shows a decision in a line, and below it the reasons that a reader of the timeline does not know yet.
 func (e *eyes) decided(l *letter, d models.Decision) {
-	if d.Action == models.ActionFile {
-		e.show.filed(models.Say("demo.result.filed", "Subject", l.subject, "Folder", models.Say("folder."+string(d.Target))))
-	} else {
-		e.show.stays(models.Say("demo.result.stays"))
+	if d.Action != models.ActionFile {
+		e.show.stays(models.Phrase{ID: "rules.rule." + d.Rule})
+		return
 	}
-	for i := range d.Trace {
-		if i >= len(d.Trace)-2 { // the last conditions are the ones that decided
-			e.show.reason(d.Trace[i])
+	e.show.filed(models.Say("demo.result.filed", "Subject", l.subject, "Folder", models.Say("folder."+string(d.Target))))
+	for i, st := range d.Trace {
+		last := i == len(d.Trace)-1
+		if last || (st.Holds && !obvious[st.Text.ID]) {
+			e.show.detail(st.Text)
 		}
 	}
+}
+
+// obvious are the reasons that every line of the timeline would repeat.
+var obvious = map[string]bool{
+	"rules.step.inbox": true, "rules.step.untouched": true, "rules.step.person": true, "rules.answer.to_sender": true,
 }

@@ -66,21 +66,13 @@ func (s *screen) detail(p models.Phrase) {
 func (s *screen) filed(p models.Phrase) {
 	took := ""
 	if s.last > 0 {
-		took = " " + s.texts.Text("demo.result.took", "Seconds", fmt.Sprintf("%.1f", s.last.Seconds()))
+		took = " " + s.texts.Text("demo.result.took", "Milliseconds", s.last.Milliseconds())
 		s.last = 0
 	}
 	s.line("       ✓ %s%s", s.paint(text.Colors{text.Bold}, s.texts.Say(p)), s.paint(text.Colors{text.FgHiBlack}, took))
 }
 
 func (s *screen) stays(p models.Phrase) { s.line("       · %s", s.texts.Say(p)) }
-
-func (s *screen) reason(st models.Step) {
-	mark := "✗"
-	if st.Holds {
-		mark = "✓"
-	}
-	s.line("         %s", s.paint(text.Colors{text.FgHiBlack}, mark+" "+s.texts.Say(st.Text)))
-}
 
 // verdict is one letter in the summary.
 type verdict struct {
