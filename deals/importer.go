@@ -146,9 +146,9 @@ func (r *rowReader) kpp(value string) {
 	kpp := strings.ToUpper(strings.Trim(strings.ReplaceAll(value, " ", ""), "'`’"))
 	zero := "0" + kpp
 	switch {
-	case validKPP(kpp):
+	case ValidKPP(kpp):
 		r.row.KPP = kpp
-	case validKPP(zero):
+	case ValidKPP(zero):
 		r.row.KPP = zero
 		r.wrong(value, true, models.Say("deals.import.kpp_zero", "Value", value, "Fixed", zero))
 	default:
@@ -156,8 +156,8 @@ func (r *rowReader) kpp(value string) {
 	}
 }
 
-// validKPP reports whether s has the form of a KPP: nine digits, of which the fifth and sixth may be Latin capitals.
-func validKPP(s string) bool {
+// ValidKPP reports whether s has the form of a KPP: nine digits, of which the fifth and sixth may be Latin capitals.
+func ValidKPP(s string) bool {
 	if len(s) != 9 {
 		return false
 	}
