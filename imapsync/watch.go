@@ -56,6 +56,7 @@ func (y *Syncer) watch(ctx context.Context) {
 			drops++
 			delay = backoff(drops, t.FirstRetry, t.LastRetry, y.cfg.Rand)
 		}
+		delay = max(delay, RetryAfter(err))
 		y.logger.Info("working with one connection", "error", err, "retry_in", delay)
 		if !sleep(ctx, delay) {
 			return
