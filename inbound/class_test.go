@@ -47,6 +47,7 @@ var classCases = []struct {
 }{
 	{"question", "Subject: Сколько стоит?", "Здравствуйте", models.ClassPerson},
 	{"exchange's own field", "Subject: x|X-Auto-Response-Suppress: DR, OOF, AutoReply|X-MS-Exchange-Organization-AuthSource: a", "x", models.ClassPerson},
+	{"exchange, about a holiday", "Subject: График отпусков, мы в отпуске до 5.12|X-Auto-Response-Suppress: All", "x", models.ClassPerson},
 	{"auto-submitted no", "Subject: x|Auto-Submitted: no", "x", models.ClassPerson},
 	{"goods that were not delivered", "Subject: Товар не доставлен", "Заказ 550 не доставлен, не удалось доставить, разберитесь", models.ClassPerson},
 	{"delivery of goods", "Subject: Ошибка доставки", "Не было доставлено 5 позиций. Срочно.", models.ClassPerson},
