@@ -1,0 +1,350 @@
+package imapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"kontrol/models"
+)
+
+// look looks at one folder: takes in what is new, and returns what has become of known copies without storing it yet,
+// so that the caller can first look whether a copy missing here has come to light elsewhere. change is nil when the
+// folder was not compared completely.
+func (w *worker) look(ctx context.Context, d *folder, full bool) (*Change, error) {
+	sel, err := w.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	full = full || d.full || d.fullAt.IsZero() || (d.event && sel.Messages <= smallFolder)
+	fresh := 0
+	var metas []Meta
+	if full {
+		if metas, err = w.s.UIDs(ctx, 1, 0); err != nil {
+			return nil, fmt.Errorf("list %s: %w", d.f.Name, err)
+		}
+	} else if sel.UIDNext > d.f.LastUID+1 || sel.Messages != d.expect {
+		if metas, err = w.news(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if fresh, err = w.takeIn(ctx, d, metas); err != nil {
+		return nil, err
+	}
+	quiet := d.event && fresh == 0 // something has happened, and it was not a new letter
+	if !full && (quiet || int64(sel.Messages) != int64(d.expect)+int64(fresh)) {
+		full = true
+		if metas, err = w.s.UIDs(ctx, 1, 0); err != nil {
+			return nil, fmt.Errorf("list %s: %w", d.f.Name, err)
+		}
+		if _, err = w.takeIn(ctx, d, metas); err != nil {
+			return nil, err
+		}
+	}
+	d.seen, d.dirty, d.event = sel, false, false
+	if !full {
+		d.expect += uint32(fresh)
+		return nil, nil
+	}
+	d.expect = uint32(len(metas))
+	return w.compare(ctx, d, sel, metas)
+}
+
+// news lists what is above the cursor.
+func (w *worker) news(ctx context.Context, d *folder) ([]Meta, error) {
+	if d.f.LastUID == math.MaxUint32 {
+		return nil, nil
+	}
+	metas, err := w.s.UIDs(ctx, d.f.LastUID+1, 0)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", d.f.Name, err)
+	}
+	return metas, nil
+}
+
+// open opens a folder for looking and deals with a new UIDVALIDITY and with the first look.
+func (w *worker) open(ctx context.Context, d *folder) (Selected, error) {
+	sel, err := w.s.Select(ctx, d.f.Name, d.readOnly())
+	if refused(err) {
+		return sel, &folderGone{d, err}
+	}
+	if err != nil {
+		return sel, fmt.Errorf("open %s: %w", d.f.Name, err)
+	}
+	if d.f.UIDValidity != 0 && sel.UIDValidity != d.f.UIDValidity {
+		if err := w.reset(ctx, d, sel); err != nil {
+			return sel, err
+		}
+	}
+	ro := d.f.Role == models.FolderInbox && sel.ReadOnly
+	if d.f.UIDValidity == sel.UIDValidity && d.f.FirstUID != 0 && d.f.ReadOnly == ro {
+		return sel, nil
+	}
+	d.f.UIDValidity, d.f.ReadOnly = sel.UIDValidity, ro
+	if d.f.FirstUID == 0 {
+		d.f.FirstUID = max(sel.UIDNext, 1)
+		if d.f.SyncedAt != nil {
+			d.f.FirstUID = 1
+		}
+	}
+	return sel, storing("save folder", w.cfg.Folders.SaveFolder(ctx, &d.f))
+}
+
+// reset starts a folder again under another UIDVALIDITY. When it had been looked at completely before, what turns up
+// unknown now has come since, so it does not count as having been there before us.
+func (w *worker) reset(ctx context.Context, d *folder, sel Selected) error {
+	w.logger.Warn("folder has another UIDVALIDITY", "role", d.f.Role, "before", d.f.UIDValidity, "now", sel.UIDValidity)
+	f := d.f
+	f.UIDValidity, f.LastUID, f.ModSeq = sel.UIDValidity, 0, 0
+	f.FirstUID = max(sel.UIDNext, 1)
+	if f.SyncedAt != nil {
+		f.FirstUID = 1
+	}
+	if err := w.cfg.Intake.Reset(ctx, f); err != nil {
+		return storing("reset folder", err)
+	}
+	d.f, d.full = f, true
+	return nil
+}
+
+// takeIn hands new copies to the intake in ascending batches and moves the cursor with each. It returns how many UIDs
+// were above the cursor.
+func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta) (int, error) {
+	var uids []uint32
+	for _, m := range metas {
+		if m.UID > d.f.LastUID {
+			uids = append(uids, m.UID)
+		}
+	}
+	if len(uids) == 0 {
+		return 0, nil
+	}
+	slices.Sort(uids)
+	uids = slices.Compact(uids)
+	live, err := w.cfg.Folders.LiveCopies(ctx, d.f.ID, d.f.UIDValidity)
+	if err != nil {
+		return 0, storing("read known copies", err)
+	}
+	known := make(map[uint32]bool)
+	for _, l := range live {
+		known[l.UID] = l.UID > d.f.LastUID
+	}
+	for _, batch := range batches(uids, d.f.FirstUID) {
+		if w.ctx.Err() != nil {
+			return 0, w.ctx.Err()
+		}
+		if err := w.takeBatch(ctx, d, batch, known); err != nil {
+			return 0, err
+		}
+	}
+	return len(uids), nil
+}
+
+// batches cuts ascending UIDs into pieces that can be fetched at once and lie wholly below first or wholly at or
+// above it.
+func batches(uids []uint32, first uint32) [][]uint32 {
+	cut, _ := slices.BinarySearch(uids, first)
+	list := slices.Collect(slices.Chunk(uids[:cut], fetchBatch))
+	return slices.AppendSeq(list, slices.Chunk(uids[cut:], fetchBatch))
+}
+
+// takeBatch fetches one batch and stores it together with the new cursor. Copies that the store knows already, because
+// Kontrol has moved them here, only move the cursor.
+func (w *worker) takeBatch(ctx context.Context, d *folder, batch []uint32, known map[uint32]bool) error {
+	ask := slices.DeleteFunc(slices.Clone(batch), func(u uint32) bool { return known[u] })
+	var answer FetchAnswer
+	if len(ask) > 0 {
+		var err error
+		if answer, err = w.s.Fetch(ctx, ask, w.cfg.TextCap); err != nil {
+			return fmt.Errorf("fetch from %s: %w", d.f.Name, err)
+		}
+		if n := len(answer.Letters) + len(answer.Gone) + len(answer.Bad); n != len(ask) {
+			return fmt.Errorf("fetch from %s: asked for %d copies, heard of %d", d.f.Name, len(ask), n)
+		}
+	}
+	a := Arrival{Folder: d.f, Letters: answer.Letters, Bad: answer.Bad, FirstLook: batch[0] < d.f.FirstUID}
+	a.Folder.LastUID = batch[len(batch)-1]
+	if len(a.Letters)+len(a.Bad) == 0 {
+		if err := w.cfg.Folders.SaveFolder(ctx, &a.Folder); err != nil {
+			return storing("save cursor", err)
+		}
+		d.f.LastUID = a.Folder.LastUID
+		return nil
+	}
+	w.stored = true
+	return w.arrived(ctx, d, a)
+}
+
+// arrived hands a batch to the intake. When the intake cannot take it and it is no passing trouble, the batch is
+// halved until the one letter is found that cannot be taken; after some tries that letter goes into quarantine.
+func (w *worker) arrived(ctx context.Context, d *folder, a Arrival) error {
+	err := w.offer(ctx, a)
+	if err == nil {
+		d.f.LastUID = a.Folder.LastUID
+		return nil
+	}
+	if models.IsTemporary(err) || ctx.Err() != nil || len(a.Letters) == 0 {
+		return storing("take in letters", err)
+	}
+	if len(a.Letters) > 1 {
+		left, right := halves(a)
+		if err := w.arrived(ctx, d, left); err != nil {
+			return err
+		}
+		return w.arrived(ctx, d, right)
+	}
+	uid := a.Letters[0].UID
+	key := poison{d.f.ID, d.f.UIDValidity, uid}
+	if w.poisoned[key]++; w.poisoned[key] < poisonTries {
+		return storing(fmt.Sprintf("take in letter %d", uid), err)
+	}
+	w.logger.Error("letter cannot be taken in, put into quarantine", "role", d.f.Role, "uid", uid, "error", err)
+	a.Letters = nil
+	a.Bad = append(slices.Clone(a.Bad), BadLetter{UID: uid, Reason: "cannot be taken in: " + err.Error()})
+	slices.SortFunc(a.Bad, func(x, y BadLetter) int { return int(int64(x.UID) - int64(y.UID)) })
+	return w.arrived(ctx, d, a)
+}
+
+// poison names a copy that the intake could not take.
+type poison struct {
+	folder      int64
+	uidValidity uint32
+	uid         uint32
+}
+
+// halves cuts an arrival in two by UID.
+func halves(a Arrival) (left, right Arrival) {
+	left, right = a, a
+	n := len(a.Letters) / 2
+	last := a.Letters[n].UID - 1
+	left.Letters, right.Letters = a.Letters[:n], a.Letters[n:]
+	left.Folder.LastUID = last
+	left.Bad, right.Bad = nil, nil
+	for _, b := range a.Bad {
+		if b.UID <= last {
+			left.Bad = append(left.Bad, b)
+		} else {
+			right.Bad = append(right.Bad, b)
+		}
+	}
+	return left, right
+}
+
+// offer calls the intake and turns a panic in it into an error, so that one letter cannot stop a mailbox.
+func (w *worker) offer(ctx context.Context, a Arrival) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked(p)
+			err = &panicError{p}
+		}
+	}()
+	return w.cfg.Intake.Arrived(ctx, a)
+}
+
+// compare finds which known copies are gone and which have other flags. Vanished copies are believed only when the
+// list agrees with the count, and many at once only after a second look.
+func (w *worker) compare(ctx context.Context, d *folder, sel Selected, metas []Meta) (*Change, error) {
+	live, err := w.cfg.Folders.LiveCopies(ctx, d.f.ID, d.f.UIDValidity)
+	if err != nil {
+		return nil, storing("read known copies", err)
+	}
+	confirmed := false
+	for try := 0; ; try++ {
+		c := difference(d.f, live, metas)
+		mass := len(c.Gone) > massVanish && len(c.Gone)*2 > len(live)
+		if len(c.Gone) == 0 || (uint32(len(metas)) == sel.Messages && (!mass || confirmed)) {
+			d.fullAt, d.full = w.cfg.Now(), false
+			return &c, nil
+		}
+		if try == believeTries {
+			w.logger.Warn("vanished copies not believed", "role", d.f.Role, "copies", len(c.Gone), "count", sel.Messages, "listed", len(metas))
+			d.full, c.Gone = true, nil
+			return &c, nil
+		}
+		if sel, metas, confirmed, err = w.lookAgain(ctx, d); err != nil {
+			return nil, err
+		}
+		d.seen, d.expect = sel, uint32(len(metas))
+	}
+}
+
+// lookAgain opens the folder afresh, with another folder and a STATUS in between, and lists it. agreed tells whether
+// STATUS, SELECT and the list give the same number.
+func (w *worker) lookAgain(ctx context.Context, d *folder) (sel Selected, metas []Meta, agreed bool, err error) {
+	var status Selected
+	for _, other := range w.folders {
+		if other == d || other.lost {
+			continue
+		}
+		if _, err := w.s.Select(ctx, other.f.Name, true); err != nil {
+			if refused(err) {
+				continue
+			}
+			return sel, nil, false, fmt.Errorf("open %s: %w", other.f.Name, err)
+		}
+		if status, err = w.s.Status(ctx, d.f.Name); err != nil {
+			if refused(err) {
+				return sel, nil, false, &folderGone{d, err}
+			}
+			return sel, nil, false, fmt.Errorf("status of %s: %w", d.f.Name, err)
+		}
+		break
+	}
+	if sel, err = w.s.Select(ctx, d.f.Name, d.readOnly()); err != nil {
+		if refused(err) {
+			return sel, nil, false, &folderGone{d, err}
+		}
+		return sel, nil, false, fmt.Errorf("open %s: %w", d.f.Name, err)
+	}
+	if sel.UIDValidity != d.f.UIDValidity {
+		return sel, nil, false, errors.New("UIDVALIDITY changed while looking")
+	}
+	if metas, err = w.s.UIDs(ctx, 1, 0); err != nil {
+		return sel, nil, false, fmt.Errorf("list %s: %w", d.f.Name, err)
+	}
+	agreed = sel.Messages == uint32(len(metas)) && (status.UIDValidity == 0 || status.Messages == sel.Messages)
+	return sel, metas, agreed, nil
+}
+
+// difference compares what the store knows with what the server lists.
+func difference(f models.Folder, live []models.Location, metas []Meta) Change {
+	c := Change{Folder: f}
+	there := make(map[uint32][]string, len(metas))
+	for _, m := range metas {
+		there[m.UID] = m.Flags
+		if m.Flags == nil {
+			there[m.UID] = []string{}
+		}
+	}
+	for _, l := range live {
+		flags := there[l.UID]
+		switch {
+		case flags == nil:
+			c.Gone = append(c.Gone, l.UID)
+		case !sameFlags(l.Flags, flags):
+			if c.Flags == nil {
+				c.Flags = make(map[uint32][]string)
+			}
+			c.Flags[l.UID] = flags
+		}
+	}
+	slices.Sort(c.Gone)
+	return c
+}
+
+// sameFlags compares sets of flags as IMAP does, without regard to case, order or \Recent.
+func sameFlags(a, b []string) bool { return slices.Equal(flagSet(a), flagSet(b)) }
+
+func flagSet(flags []string) []string {
+	set := make([]string, 0, len(flags))
+	for _, f := range flags {
+		if f = strings.ToLower(f); f != `\recent` {
+			set = append(set, f)
+		}
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
+}

@@ -1,0 +1,106 @@
+package imapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kontrol/models"
+)
+
+// startWatching opens the second connection in a goroutine of its own, which idles on INBOX and signals the worker. The
+// function returned ends it and waits until it has ended.
+func (y *Syncer) startWatching(ctx context.Context) func() {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		y.watch(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// watch keeps the second connection up. Whatever the server has against it, the first connection goes on alone and the
+// second is tried again later: many servers say in different words, or by refusing the login, that there are too many.
+func (y *Syncer) watch(ctx context.Context) {
+	t := y.cfg.Timing
+	refusals, fails, drops := 0, 0, 0
+	for ctx.Err() == nil {
+		start := y.cfg.Now()
+		connected, err := y.watchOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		var delay time.Duration
+		var login *LoginError
+		switch {
+		case !connected:
+			if errors.As(err, &login) && !models.IsTemporary(err) {
+				refusals++
+			}
+			if refusals >= loginRefusals {
+				y.logger.Warn("second connection is not tried again before the next login", "error", err)
+				return
+			}
+			fails++
+			delay = backoff(fails, t.SecondRetry, 15*t.SecondRetry, y.cfg.Rand)
+		case y.cfg.Now().Sub(start) >= t.Healthy:
+			refusals, fails, drops = 0, 0, 0
+			delay = backoff(1, t.FirstRetry, t.LastRetry, y.cfg.Rand)
+		default:
+			refusals, fails = 0, 0
+			drops++
+			delay = backoff(drops, t.FirstRetry, t.LastRetry, y.cfg.Rand)
+		}
+		delay = max(delay, RetryAfter(err))
+		y.logger.Info("working with one connection", "error", err, "retry_in", delay)
+		if !sleep(ctx, delay) {
+			return
+		}
+	}
+}
+
+// watchOnce is the life of one watching connection.
+func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			y.panicked(p)
+			err = &panicError{p}
+		}
+	}()
+	work, stop := graceful(ctx, y.cfg.Timing.Grace)
+	defer stop()
+	s, err := y.cfg.Dialer.Dial(ctx)
+	if err != nil {
+		return false, err
+	}
+	connected = true // also when what follows panics
+	defer s.Close()
+	if _, err := s.Select(work, "INBOX", true); err != nil {
+		return true, fmt.Errorf("open INBOX to watch: %w", err)
+	}
+	y.watching.Store(true)
+	defer func() {
+		y.watching.Store(false)
+		y.signals.poke()
+	}()
+	limit := y.cfg.Timing.IdleSlice
+	if !s.Caps().Idle {
+		limit = y.cfg.Timing.PollEvery
+	}
+	// What has come before the SELECT has told nobody, and at the end of each slice it is better to look than to trust.
+	y.signals.inboxChanged()
+	for ctx.Err() == nil {
+		if _, err := s.Idle(work, limit, ctx.Done()); err != nil {
+			return true, fmt.Errorf("watch INBOX: %w", err)
+		}
+		if ctx.Err() == nil {
+			y.signals.inboxChanged()
+		}
+	}
+	return true, nil
+}
