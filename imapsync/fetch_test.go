@@ -14,8 +14,8 @@ import (
 	"kontrol/models"
 )
 
-// poison makes the server break the connection whenever one of the letters is asked for.
-func poison(s *imaptest.Script, uids ...uint32) {
+// breakOn makes the server break the connection whenever one of the letters is asked for.
+func breakOn(s *imaptest.Script, uids ...uint32) {
 	s.On("UID FETCH", func(turn *imaptest.Turn) bool {
 		if !strings.Contains(turn.Line, "BODY") {
 			return false
@@ -38,7 +38,7 @@ func TestFetchFindsThePoison(t *testing.T) {
 	for i := range 120 {
 		uids = append(uids, s.Deliver("INBOX", letter(i+1)))
 	}
-	poison(s, 1, 50, 77)
+	breakOn(s, 1, 50, 77)
 	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
 	ans := must[FetchAnswer](t)(c.Fetch(t.Context(), uids, 100))
 	if len(ans.Letters) != 117 || len(ans.Bad) != 3 || len(ans.Gone) != 0 {
@@ -58,7 +58,7 @@ func TestFetchGoesOn(t *testing.T) {
 	for i := range 30 {
 		uids = append(uids, s.Deliver("INBOX", letter(i+1)))
 	}
-	poison(s, uids[5:25]...)
+	breakOn(s, uids[5:25]...)
 	for range 10 {
 		if c.Dead() {
 			fresh, err := c.dialer.Dial(t.Context())
