@@ -3,7 +3,7 @@ package imaptest
 // The profiles of the providers that Russian companies use, as far as their behaviour is publicly known. They hide what
 // those servers lack and misbehave where those servers do.
 
-// Yandex: XLIST without SPECIAL-USE, "|" between levels, no CONDSTORE.
+// Yandex has XLIST without SPECIAL-USE, "|" between levels, no CONDSTORE.
 func Yandex() Profile {
 	return Profile{
 		Name: "yandex", Delimiter: "|", Keywords: true,
@@ -14,7 +14,7 @@ func Yandex() Profile {
 	}
 }
 
-// MailRu: a BODYSTRUCTURE that no parser reads, IDLE answered BAD, no keywords.
+// MailRu has a BODYSTRUCTURE that no parser reads, IDLE answered BAD, no keywords.
 func MailRu() Profile {
 	return Profile{
 		Name: "mail.ru", Delimiter: "/", BadBodies: true, IdleBad: true,
@@ -25,7 +25,7 @@ func MailRu() Profile {
 	}
 }
 
-// Exchange: COPYUID on a line of its own, refusals without a code, sizes that are estimates.
+// Exchange puts COPYUID on a line of its own, refusals without a code, sizes that are estimates.
 func Exchange() Profile {
 	return Profile{
 		Name: "exchange", Delimiter: "/", CopyUID: "bare", Codeless: true, Estimate: true,
@@ -35,7 +35,7 @@ func Exchange() Profile {
 	}
 }
 
-// NoMove: a server such as Zimbra or Courier was for years: UIDPLUS but no MOVE.
+// NoMove is a server such as Zimbra or Courier was for years: UIDPLUS but no MOVE.
 func NoMove() Profile {
 	return Profile{
 		Name: "nomove", Delimiter: "/", Keywords: true, Caps: "IMAP4rev1 UIDPLUS IDLE NAMESPACE SPECIAL-USE",
@@ -44,12 +44,12 @@ func NoMove() Profile {
 	}
 }
 
-// NoUIDPlus: neither MOVE nor UIDPLUS, nor UIDNEXT in SELECT.
+// NoUIDPlus has neither MOVE nor UIDPLUS, nor UIDNEXT in SELECT.
 func NoUIDPlus() Profile {
 	return Profile{Name: "nouidplus", Delimiter: ".", NoUIDNext: true, Caps: "IMAP4rev1", Folders: []string{"INBOX.Sent"}}
 }
 
-// Plain: a well-behaved server with everything.
+// Plain is a well-behaved server with everything.
 func Plain() Profile {
 	return Profile{
 		Name: "plain", Delimiter: "/", Keywords: true,
