@@ -37,7 +37,7 @@ func (w *work) recognise(ctx context.Context, f models.Folder, loc *models.Locat
 		return err
 	}
 	earlier := w.earlier(f, loc)
-	byPerson := false
+	byPerson, renumbered := false, false
 	for _, l := range earlier {
 		switch {
 		case l.FolderID != f.ID:
@@ -45,15 +45,14 @@ func (w *work) recognise(ctx context.Context, f models.Folder, loc *models.Locat
 		case l.UIDValidity != f.UIDValidity:
 			loc.HandsOff = loc.HandsOff || l.HandsOff
 			if l.GoneAt != nil && slices.ContainsFunc(resets, l.GoneAt.Equal) { // the folder was given new UIDs: the same copy
-				loc.FirstLook = l.FirstLook
-				return nil
+				loc.FirstLook, renumbered = l.FirstLook, true
 			}
 			byPerson = true
 		case l.GoneAt != nil: // has left the folder, and is back
 			byPerson = true
 		}
 	}
-	if !byPerson || deliveredAgain(earlier, *loc) {
+	if !byPerson || renumbered || deliveredAgain(earlier, *loc) {
 		return nil
 	}
 	loc.HandsOff = true
