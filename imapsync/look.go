@@ -35,7 +35,9 @@ func (w *worker) look(ctx context.Context, d *folder, full bool) (*Change, error
 		return nil, err
 	}
 	quiet := d.event && fresh == 0 // something has happened, and it was not a new letter
-	if !full && (quiet || int64(sel.Messages) != int64(d.expect)+int64(fresh)) {
+	// More UIDs were given away than there are new letters: what we have moved here ourselves may have left again.
+	fleeting := d.seen.UIDNext != 0 && int64(sel.UIDNext)-int64(d.seen.UIDNext) > int64(fresh)
+	if !full && (quiet || fleeting || int64(sel.Messages) != int64(d.expect)+int64(fresh)) {
 		full = true
 		if metas, err = w.s.UIDs(ctx, 1, 0); err != nil {
 			return nil, fmt.Errorf("list %s: %w", d.f.Name, err)
