@@ -130,7 +130,7 @@ func (a *App) poke(ids ...int64) {
 // stop. A mailbox that cannot be watched does not end Run: it is shown by `kontrol status`.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
-	jobs, err := a.db.StartJobs(ctx, store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
+	jobs, err := a.db.StartJobs(context.WithoutCancel(ctx), store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
 	if err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}

@@ -133,6 +133,9 @@ func (in *Intake) commit(ctx context.Context, set *Settings, what string, f func
 	var w *work
 	err := in.db.Tx(ctx, func(tx *store.Tx) error {
 		ctx := tx.Context()
+		if err := tx.TakeTurn(ctx); err != nil {
+			return err
+		}
 		w = newWork(in, tx, set) // fresh each time: the store may run the function again
 		if err := f(ctx, w); err != nil {
 			return err

@@ -41,6 +41,10 @@ func (c *cli) runDaemon(ctx context.Context, cfg *config.Config) error {
 	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: log, Now: c.env.now, Load: func() (*config.Config, error) {
 		return config.Load(cfg.File(), c.env.getenv)
 	}})
+	if err != nil && ctx.Err() != nil {
+		c.complain(c.Text("cli.run.stopped")) // told to stop while starting
+		return nil
+	}
 	if err != nil {
 		return err
 	}
