@@ -172,6 +172,10 @@ func (c *cli) finish(err error) int {
 
 // errorText says an error: the phrase where there is one, and otherwise that the technical words are what we have.
 func (c *cli) errorText(err error) string {
+	var usage *usageError
+	if errors.As(err, &usage) {
+		err = usage.err // it may be several, which are told one a line
+	}
 	text := c.texts.Error(err)
 	if _, ok := models.PhraseOf(err); ok {
 		return text
