@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -144,11 +145,31 @@ func canReload(path string) bool {
 	if e == "" || strings.HasPrefix(e, "servers.") {
 		return false
 	}
-	switch strings.TrimPrefix(path, e+".") {
-	case "password", "password_file", "password_env", "password_command":
-		return true
+	return known(strings.TrimPrefix(path, e+"."), secretKeys())
+}
+
+// WithReloadable returns a copy of c that has taken over from next everything that Changes calls reloadable, and nothing
+// else.
+func (c *Config) WithReloadable(next *Config) *Config {
+	merged := *c
+	merged.Language, merged.Log.Level, merged.Triage = next.Language, next.Log.Level, next.Triage
+	merged.Managers = slices.Clone(c.Managers)
+	for i := range merged.Managers {
+		for _, m := range next.Managers {
+			if m.Email == merged.Managers[i].Email {
+				merged.Managers[i].Secret = m.Secret
+			}
+		}
 	}
-	return false
+	merged.SharedMailboxes = slices.Clone(c.SharedMailboxes)
+	for i := range merged.SharedMailboxes {
+		for _, m := range next.SharedMailboxes {
+			if m.Address == merged.SharedMailboxes[i].Address {
+				merged.SharedMailboxes[i].Secret = m.Secret
+			}
+		}
+	}
+	return &merged
 }
 
 // Settings returns every key with its value in the form of the config, secrets masked, sorted by key: what is in force.

@@ -322,3 +322,16 @@ func TestINN(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesFromWindows: a byte order mark and CRLF are what an editor there leaves behind.
+func TestFilesFromWindows(t *testing.T) {
+	t.Parallel()
+	cfg := mustLoad(t, "\xef\xbb\xbf"+strings.ReplaceAll(small, "\n", "\r\n"), nil, nil)
+	if cfg.Managers[0].Name != "Анна Иванова" {
+		t.Errorf("got %q", cfg.Managers[0].Name)
+	}
+	_, err := write(t, "\xef\xbb\xbf"+strings.ReplaceAll(small+"nmae = 1\nemail\n", "\n", "\r\n"), nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "config.toml:10: name = value is needed here") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -178,7 +178,7 @@ func (c *checker) unknown(path, key string, v any, names []string) {
 	near := nearest(key, names)
 	section := ""
 	if near == "" || fold(near) != fold(key) {
-		section = sectionOf(key)
+		section = sectionOf(key, c.keys)
 	}
 	if section != "" {
 		near = ""
@@ -193,11 +193,11 @@ func (c *checker) unknown(path, key string, v any, names []string) {
 	c.add(joinKey(path, key), models.Say(id, "Near", near, "Section", section, "Known", known, "Mixed", mixed(key)))
 }
 
-// sectionOf returns the header of a section that has exactly this key, "^" for the top of the file, or "". Only keys
-// that one section has count.
-func sectionOf(key string) string {
+// sectionOf returns the header of the section that has exactly this key among keys, "^" for the top of the file, or ""
+// when none has it or several do.
+func sectionOf(key string, keys []string) string {
 	found := ""
-	for _, k := range Keys() {
+	for _, k := range keys {
 		at, last := parent(k), k[strings.LastIndexByte(k, '.')+1:]
 		if last != key || strings.Contains(at, "].") {
 			continue

@@ -77,7 +77,7 @@ func parse(path string, data []byte, env func(string) string) (*Config, error) {
 	}
 	cfg := Default()
 	cfg.file, cfg.dir, cfg.env = path, dir, env
-	c := &checker{cfg: cfg, doc: doc, failed: map[string]bool{}, origin: map[string]string{}}
+	c := &checker{cfg: cfg, doc: doc, keys: Keys(), failed: map[string]bool{}, origin: map[string]string{}}
 	c.table("", tree, reflect.ValueOf(cfg).Elem())
 	c.override()
 	cfg.inherit()
@@ -92,6 +92,7 @@ func parse(path string, data []byte, env func(string) string) (*Config, error) {
 type checker struct {
 	cfg    *Config
 	doc    *document
+	keys   []string // every key there is, see Keys
 	found  []*FieldError
 	failed map[string]bool   // keys that have been complained about; one error for a key is enough
 	origin map[string]string // key → environment variable that it came from

@@ -76,9 +76,13 @@ func (c Command) shown() string {
 
 func (c Command) raw() string { return strings.Join(c, "\x00") }
 
+func secretKeys() []string {
+	return []string{"password_file", "password_env", "password_command", "password"}
+}
+
 // secret checks that a mailbox has one source for its password, and that the source is there.
 func (c *checker) secret(path string, s Secret) {
-	keys := []string{"password_file", "password_env", "password_command", "password"}
+	keys := secretKeys()
 	var given []string
 	for _, k := range keys {
 		if c.doc.has(joinKey(path, k)) {
@@ -208,7 +212,8 @@ func (c *Config) secretFunc(address string, s Secret) SecretFunc {
 		return func(context.Context) (string, error) {
 			text, err := readSecret(c.abs(s.PasswordFile))
 			if err != nil {
-				return told(unreadable(s.PasswordFile, err), models.Temporary(fmt.Errorf("secret file %s: %w", s.PasswordFile, err)))
+				err = fmt.Errorf("secret file %s: %w", s.PasswordFile, err)
+				return told(unreadable(s.PasswordFile, err), models.Temporary(err))
 			}
 			return text, nil
 		}
@@ -217,13 +222,15 @@ func (c *Config) secretFunc(address string, s Secret) SecretFunc {
 			if text := c.env(s.PasswordEnv); text != "" {
 				return text, nil
 			}
-			return told(models.Say("config.secret_env", "Name", s.PasswordEnv), fmt.Errorf("environment variable %s is not set", s.PasswordEnv))
+			return told(models.Say("config.secret_env", "Name", s.PasswordEnv),
+				fmt.Errorf("environment variable %s is not set", s.PasswordEnv))
 		}
 	case len(s.PasswordCommand) > 0:
 		return func(ctx context.Context) (string, error) {
 			text, err := runSecret(ctx, s.PasswordCommand, c.dir, commandLimit)
 			if err != nil {
-				return told(models.Say("config.secret_command", "Detail", err.Error()), models.Temporary(fmt.Errorf("password command: %w", err)))
+				return told(models.Say("config.secret_command", "Detail", err.Error()),
+					models.Temporary(fmt.Errorf("password command: %w", err)))
 			}
 			return text, nil
 		}

@@ -38,11 +38,21 @@ func (c *checker) manager(path string, m *Manager) {
 	if m.Timezone != c.cfg.Timezone {
 		c.zone(joinKey(path, "timezone"), m.Timezone)
 	}
-	if m.HasMailbox() {
+	if m.HasMailbox() || c.wantsMailbox(path) {
 		c.mailboxServer(path, m.Server)
 		c.secret(path, m.Secret)
 		c.folderNames(joinKey(path, "folders"), m.Folders)
 	}
+}
+
+// wantsMailbox reports whether the file says something about a person's mailbox: then it must say where the password is.
+func (c *checker) wantsMailbox(path string) bool {
+	for _, key := range append(secretKeys(), "server", "username", "folders") {
+		if c.doc.has(joinKey(path, key)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) shared(path string, s *SharedMailbox) {
@@ -179,7 +189,8 @@ func (c *checker) folderNames(path string, f FolderNames) {
 		switch {
 		case strings.EqualFold(name, "INBOX"):
 			c.add(joinKey(path, key), models.Say("config.folder_inbox"))
-		case name != strings.TrimSpace(name), strings.ContainsFunc(name, control), strings.ContainsAny(name, "*%"), len(name) > 500:
+		case name != strings.TrimSpace(name), strings.ContainsFunc(name, control), strings.ContainsAny(name, "*%"),
+			len(name) > 500:
 			c.add(joinKey(path, key), models.Say("config.folder_name", "Value", name))
 		}
 	}

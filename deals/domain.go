@@ -19,12 +19,16 @@ func NormalDomain(s string) (string, bool) {
 	if s == "" || net.ParseIP(s) != nil {
 		return "", false
 	}
-	d, err := idna.New(idna.MapForLookup(), idna.StrictDomainName(false), idna.VerifyDNSLength(true)).ToASCII(s)
+	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(false), idna.VerifyDNSLength(true))
+	d, err := profile.ToASCII(s)
 	if err != nil {
 		return "", false
 	}
 	d = strings.ToLower(d)
-	if !strings.Contains(d, ".") || strings.ContainsFunc(d, notInDomain) || net.ParseIP(d) != nil {
+	if again, err := profile.ToASCII(d); err != nil || again != d {
+		return "", false // A-labels that stand for nothing
+	}
+	if !strings.Contains(d, ".") || strings.HasSuffix(d, ".") || strings.ContainsFunc(d, notInDomain) || net.ParseIP(d) != nil {
 		return "", false
 	}
 	return d, true

@@ -59,7 +59,7 @@ func upToRegistered(domain string) []string {
 		return nil
 	}
 	names := []string{domain}
-	for domain != registered {
+	for len(domain) > len(registered) {
 		domain = domain[strings.IndexByte(domain, '.')+1:]
 		names = append(names, domain)
 	}

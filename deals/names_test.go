@@ -82,7 +82,7 @@ func TestNormalDomain(t *testing.T) {
 		"Romashka.RU": "romashka.ru", " romashka.ru. ": "romashka.ru", "Ромашка.РФ": "xn--80aa3agjl3d.xn--p1ai",
 		"XN--80AA3AGJL3D.xn--p1ai": "xn--80aa3agjl3d.xn--p1ai", "почта。ромашка.рф": "xn--80a1acny.xn--80aa3agjl3d.xn--p1ai",
 		"a_b.romashka.ru": "a_b.romashka.ru",
-		"":                "", "romashka": "", "..": "", "a..ru": "", "192.168.0.1": "", "[192.168.0.1]": "", "ro mashka.ru": "",
+		"":                "", "romashka": "", "..": "", "0..": "", "a.ru..": "", "a..ru": "", "192.168.0.1": "", "[192.168.0.1]": "", "ro mashka.ru": "",
 		"romashka.ru/x": "", "a@b.ru": "", strings.Repeat("a", 64) + ".ru": "", "::1": "", ".ru": "",
 	} {
 		got, ok := deals.NormalDomain(in)

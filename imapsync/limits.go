@@ -11,6 +11,9 @@ const (
 	massVanish = 20
 	// believeTries is how often a folder is looked at again until its count agrees with its list.
 	believeTries = 3
+	// patience times MaxAttempts is how often a letter whose fate is unknown is looked for on a server that does not let
+	// us look. Looking does no harm, giving up does.
+	patience = 4
 	// loginRefusals is how many refused logins in a row stop a mailbox.
 	loginRefusals = 3
 	// recreations is how often a folder that has gone is made again.

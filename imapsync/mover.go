@@ -78,7 +78,7 @@ func orDuration(v, preset time.Duration) time.Duration {
 
 // Run carries out all open filings of one mailbox that are due, those with an unknown outcome first and otherwise the
 // oldest first. What one letter suffers does not stop the others: it is written into the journal. Run returns a
-// temporary error when the session died, the journal's error when it could not be written, and the context's error
+// temporary error when the session died or the server does not let it look for a letter whose fate is unknown, the journal's error when it could not be written, and the context's error
 // when it ended; then the rest is left for the next Run. The folder that is selected afterwards is not defined.
 func (m *Mover) Run(ctx context.Context, s Session, mailboxID int64) error {
 	list, err := m.journal.OpenFilings(ctx, mailboxID, m.now())
@@ -145,7 +145,7 @@ func (r *moving) file(ctx context.Context, f *models.Filing) error {
 func (r *moving) advance(ctx context.Context, f *models.Filing) error {
 	if f.State != models.FilingPlanned {
 		r.open = ""
-		if err := r.reconcile(ctx, f, nil); err != nil {
+		if err := r.reconcile(ctx, f, answer{}); err != nil {
 			return err
 		}
 		if f.State != models.FilingPlanned || f.NextAttemptAt != nil {
@@ -222,7 +222,7 @@ func (r *moving) sourceReady(ctx context.Context, f *models.Filing) (bool, error
 		return false, lost("look at source copy", err)
 	case !there:
 		r.open = ""
-		return false, r.reconcile(ctx, f, nil)
+		return false, r.reconcile(ctx, f, answer{})
 	case hasFlag(flags, `\Deleted`):
 		f.LastError = "the copy is marked as deleted"
 		return false, r.finish(ctx, f, models.FilingCancelled)
@@ -259,7 +259,7 @@ func (r *moving) answered(ctx context.Context, f *models.Filing, got CopyUID, er
 		return r.createAndRetry(ctx, f, err)
 	}
 	r.open = ""
-	return r.reconcile(ctx, f, err)
+	return r.reconcile(ctx, f, answer{refusal: err, copied: err == nil && !r.s.Caps().Move})
 }
 
 // createAndRetry makes the target folder that the server says is missing, and starts again.

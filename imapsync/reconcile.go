@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"kontrol/models"
 )
@@ -21,8 +22,8 @@ type sight struct {
 	deleted bool     // the source copy has \Deleted
 	copies  []uint32 // in the target folder, ascending: copies of this letter which nobody knows yet
 	marked  []uint32 // such copies which somebody has marked \Deleted there
-	certain bool     // the server itself has named the copy with COPYUID, and it is that letter
-	others  int      // twins of the letter that left the source folder unnoticed and may be among copies
+	same    []uint32 // those of copies that also have the INTERNALDATE of the source, where both are known
+	certain bool     // the server itself has named the first of copies with COPYUID, and it is that letter
 	unsure  bool     // a letter in the target folder cannot be read
 }
 
@@ -34,14 +35,18 @@ const (
 	reborn           // the folder has another UIDVALIDITY: cannot be told
 )
 
+// answer is what the server said just before a letter is looked for. It is zero when the answer is lost.
+type answer struct {
+	refusal error // NO or BAD
+	copied  bool  // OK to COPY
+}
+
 // reconcile finds out by looking what has become of a letter that may have been moved, and brings the journal in line:
-// done, gone, back to planned, or a half-done move that is finished here. cause is the server's refusal that led here,
-// if there was one.
-func (r *moving) reconcile(ctx context.Context, f *models.Filing, cause error) error {
+// done, gone, back to planned, or a half-done move that is finished here.
+func (r *moving) reconcile(ctx context.Context, f *models.Filing, a answer) error {
 	seen, err := r.look(ctx, f)
 	if refused(err) {
-		f.Attempts++
-		return r.putOff(ctx, f, keptOpen(f.State), err)
+		return r.cannotLook(ctx, f, err)
 	}
 	if err != nil {
 		return err
@@ -56,7 +61,14 @@ func (r *moving) reconcile(ctx context.Context, f *models.Filing, cause error) e
 		return r.finish(ctx, f, models.FilingCancelled)
 	case seen.source == absent:
 		return r.finish(ctx, f, models.FilingGone)
-	case len(seen.copies) > 0 && (seen.certain || len(seen.copies) > seen.others):
+	}
+	ours, err := r.ours(ctx, f, &seen, a)
+	switch {
+	case refused(err):
+		return r.cannotLook(ctx, f, err)
+	case err != nil:
+		return err
+	case ours:
 		return r.halfDone(ctx, f, seen)
 	case seen.unsure:
 		f.Attempts++
@@ -65,7 +77,51 @@ func (r *moving) reconcile(ctx context.Context, f *models.Filing, cause error) e
 		f.LastError = "the copy is marked as deleted"
 		return r.finish(ctx, f, models.FilingCancelled)
 	}
-	return r.again(ctx, f, cause)
+	return r.again(ctx, f, a.refusal)
+}
+
+// ours reports whether one of the copies seen in the target folder, while the source is still there, was made by our
+// command, and leaves only such copies in seen. Without the server's word for it a copy may as well be a twin of the
+// letter that a person has just moved there. So copies with another INTERNALDATE are left out (COPY keeps it, RFC 9051
+// section 6.4.7; two deliveries of the same letter rarely share it), and as many more as twins have left the source
+// folder by now.
+func (r *moving) ours(ctx context.Context, f *models.Filing, seen *sight, a answer) (bool, error) {
+	if seen.certain {
+		return true, nil
+	}
+	if !a.copied {
+		seen.copies = seen.same
+	}
+	if len(seen.copies) == 0 {
+		return false, nil
+	}
+	sel, err := r.s.Select(ctx, f.SourceFolder.Name, true)
+	if err != nil {
+		return false, orLost("open source folder", err)
+	}
+	if sel.UIDValidity != f.SourceUIDValidity {
+		return false, nil
+	}
+	n, err := r.vanishedTwins(ctx, f)
+	return len(seen.copies) > n, err
+}
+
+// cannotLook deals with a server that does not let us look. The filing stays due and the Run ends: were the folders
+// looked at for new letters before this is resolved, our own copy would be taken for one that a person has put there.
+func (r *moving) cannotLook(ctx context.Context, f *models.Filing, cause error) error {
+	if f.State == models.FilingPlanned {
+		f.Attempts++
+		return r.putOff(ctx, f, models.FilingPlanned, cause)
+	}
+	f.Attempts++
+	if f.Attempts >= patience*r.cfg.MaxAttempts {
+		return r.fail(ctx, f, cause, reasonOf(f, cause))
+	}
+	f.State, f.NextAttemptAt, f.LastError = keptOpen(f.State), nil, cause.Error()
+	if err := r.save(ctx, f); err != nil {
+		return err
+	}
+	return models.Temporary(fmt.Errorf("look for a letter that may have been moved: %w", cause))
 }
 
 // keptOpen is the state in which a filing waits that could not be looked at.
@@ -134,11 +190,16 @@ func (r *moving) removeSource(ctx context.Context, f *models.Filing) error {
 	if err == nil {
 		return r.finish(ctx, f, models.FilingDone)
 	}
-	if refused(err) || errors.Is(err, errStays) {
-		f.Attempts++
-		return r.putOff(ctx, f, models.FilingCopied, err)
+	if !refused(err) && !errors.Is(err, errStays) {
+		return lost("remove source copy", err)
 	}
-	return lost("remove source copy", err)
+	// It stays due, unlike other refusals: as long as it waits, a twin could take its copy for its own.
+	f.Attempts++
+	if f.Attempts >= r.cfg.MaxAttempts {
+		return r.fail(ctx, f, err, reasonOf(f, errStays))
+	}
+	f.LastError, f.Reason = err.Error(), reasonOf(f, err)
+	return r.save(ctx, f)
 }
 
 // expunge removes the one source copy, and makes sure that it has gone: servers may say OK and do nothing when the
@@ -175,10 +236,10 @@ func (r *moving) look(ctx context.Context, f *models.Filing) (sight, error) {
 func (r *moving) lookSource(ctx context.Context, f *models.Filing, seen *sight, like *likeness) error {
 	sel, err := r.s.Select(ctx, f.SourceFolder.Name, true)
 	switch {
-	case missingFolder(err):
-		return nil
+	case refused(err):
+		return r.unlessMissing(ctx, f.SourceFolder.Name, err)
 	case err != nil:
-		return orLost("open source folder", err)
+		return lost("open source folder", err)
 	case sel.UIDValidity != f.SourceUIDValidity:
 		seen.source = reborn
 		return nil
@@ -194,10 +255,25 @@ func (r *moving) lookSource(ctx context.Context, f *models.Filing, seen *sight, 
 	}
 	for _, l := range answer.Letters {
 		// Some servers make up headers anew on each request; what the copy looks like today counts as well.
-		like.hashes, like.size = append(like.hashes, HeaderHash(l.Header)), l.Size
+		like.hashes, like.size, like.date = append(like.hashes, HeaderHash(l.Header)), l.Size, l.InternalDate
 	}
-	seen.others, err = r.vanishedTwins(ctx, f)
-	return err
+	return nil
+}
+
+// unlessMissing returns nil when a folder that could not be opened is demonstrably not there, and the refusal otherwise.
+// Many servers refuse without a code, so LIST is asked.
+func (r *moving) unlessMissing(ctx context.Context, name string, refusal error) error {
+	if missingFolder(refusal) {
+		return nil
+	}
+	list, err := r.s.List(ctx)
+	if err != nil {
+		return orLost("list folders", err)
+	}
+	if len(list) == 0 || slices.ContainsFunc(list, func(l Listed) bool { return l.Name == name }) {
+		return refusal
+	}
+	return nil
 }
 
 // vanishedTwins counts the other copies of the same letter which the store knows in the source folder and which are
@@ -226,11 +302,11 @@ func (r *moving) vanishedTwins(ctx context.Context, f *models.Filing) (int, erro
 // lookTarget finds the copies of the letter in the target folder that we may have made.
 func (r *moving) lookTarget(ctx context.Context, f *models.Filing, seen *sight, like likeness) error {
 	sel, err := r.s.Select(ctx, f.TargetFolder.Name, true)
-	if missingFolder(err) {
-		return nil
+	if refused(err) {
+		return r.unlessMissing(ctx, f.TargetFolder.Name, err)
 	}
 	if err != nil {
-		return orLost("open target folder", err)
+		return lost("open target folder", err)
 	}
 	uids, flags, err := r.candidates(ctx, f, sel)
 	if err != nil {
@@ -255,6 +331,9 @@ func (r *moving) lookTarget(ctx context.Context, f *models.Filing, seen *sight, 
 				continue
 			}
 			seen.copies = append(seen.copies, l.UID)
+			if like.date.IsZero() || l.InternalDate.IsZero() || like.date.Equal(l.InternalDate) {
+				seen.same = append(seen.same, l.UID)
+			}
 		}
 	}
 	if len(seen.copies)+len(seen.marked) > 0 {
@@ -305,7 +384,8 @@ func (r *moving) candidates(ctx context.Context, f *models.Filing, sel Selected)
 // likeness is by what a copy of a letter is known.
 type likeness struct {
 	hashes []string
-	size   int64 // 0: not known
+	size   int64     // 0: not known
+	date   time.Time // INTERNALDATE of the source; zero: not known
 }
 
 func (k likeness) is(l Fetched) bool {

@@ -13,7 +13,7 @@ import (
 	"kontrol/models"
 )
 
-// SyncerConfig is what a Syncer works with. MailboxID, Dialer, Intake, Folders, Mover and Resolve are required.
+// SyncerConfig is what a Syncer works with. MailboxID, Dialer, Intake, Folders and Mover are required.
 type SyncerConfig struct {
 	MailboxID int64
 	Address   string // how people call the mailbox; for logs and messages
@@ -21,9 +21,10 @@ type SyncerConfig struct {
 	Intake    Intake
 	Folders   Folders
 	Mover     *Mover
-	// Resolve finds the folders to be watched on the server, making those that are Kontrol's own. It fills in Name and
-	// Delimiter; everything else is taken from the store. INBOX must be among them, Sent may be missing. It is called
-	// after each login, and again when a folder has gone.
+	Names     Names // the folders as the config names them; see ResolveFolders
+	// Resolve finds the folders to be watched on the server, making those that are Kontrol's own; nil means
+	// ResolveFolders with Names. It fills in Name and Delimiter; everything else is taken from the store. INBOX must be
+	// among them, Sent may be missing. It is called after each login, and again when a folder has gone.
 	Resolve func(ctx context.Context, s Session) (map[models.FolderRole]models.Folder, error)
 	Timing  Timing
 	// TextCap is how many octets of a letter's text are fetched with its header; 0 means 64 KiB, negative means none.
@@ -74,9 +75,19 @@ func NewSyncer(cfg SyncerConfig) *Syncer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	logger := cfg.Logger.With("mailbox", cfg.Address)
+	if cfg.Resolve == nil {
+		cfg.Resolve = func(ctx context.Context, s Session) (map[models.FolderRole]models.Folder, error) {
+			found, notes, err := ResolveFolders(ctx, s, cfg.Names)
+			for _, n := range notes {
+				logger.Info("folders", "note", n)
+			}
+			return found, err
+		}
+	}
 	return &Syncer{
 		cfg:       cfg,
-		logger:    cfg.Logger.With("mailbox", cfg.Address),
+		logger:    logger,
 		signals:   newSignals(),
 		refusals:  cfg.InitialRefusals,
 		poisoned:  make(map[poison]int),
@@ -131,6 +142,7 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	connected = true // also when what follows panics
 	defer s.Close()
 	y.refusals = 0
 	w := &worker{Syncer: y, s: s, ctx: ctx}
@@ -170,6 +182,7 @@ func (y *Syncer) judge(ctx context.Context, err error, connected bool, lived tim
 	if !connected && !models.IsTemporary(err) {
 		delay = max(delay, backoff(1, t.LastRetry, t.LastRetry, y.cfg.Rand))
 	}
+	delay = max(delay, RetryAfter(err))
 	y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: y.reason(err)})
 	return delay, nil
 }

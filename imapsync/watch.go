@@ -56,6 +56,7 @@ func (y *Syncer) watch(ctx context.Context) {
 			drops++
 			delay = backoff(drops, t.FirstRetry, t.LastRetry, y.cfg.Rand)
 		}
+		delay = max(delay, RetryAfter(err))
 		y.logger.Info("working with one connection", "error", err, "retry_in", delay)
 		if !sleep(ctx, delay) {
 			return
@@ -77,6 +78,7 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	connected = true // also when what follows panics
 	defer s.Close()
 	if _, err := s.Select(work, "INBOX", true); err != nil {
 		return true, fmt.Errorf("open INBOX to watch: %w", err)

@@ -147,7 +147,7 @@ func (w *worker) lookAll(ctx context.Context, changes map[*folder]*Change) error
 			}
 			if c != nil && len(c.Gone) > 0 && pass == 1 {
 				vanished = true
-				clear(fresh) // what was looked at before may have got the letter since
+				fresh = make(map[*folder]bool) // what was looked at before may have got the letter since
 			}
 			fresh[d] = true
 		}

@@ -15,6 +15,7 @@ type mailbox struct {
 // members, routes are dropped, an address may lack its brackets. See RFC 5322 sections 3.4 and 4.4.
 func parseAddresses(raw []byte, hint string) []mailbox {
 	p := addressParser{s: decodeRaw(raw, hint), hint: hint}
+	p.scan = wordScanner{raw: []byte(p.s), lastBlank: strings.LastIndexAny(p.s, " \t")}
 	for p.i < len(p.s) && len(p.out) < maxAddresses {
 		p.step()
 	}
@@ -28,6 +29,7 @@ type addressParser struct {
 	s         string
 	i         int
 	hint      string
+	scan      wordScanner
 	out       []mailbox
 	words     strings.Builder // what stands outside of brackets and comments
 	comment   string          // the last comment
@@ -52,14 +54,30 @@ func (p *addressParser) step() {
 		p.i++
 	case ':':
 		p.colon()
+	case '>': // opened nowhere
+		p.i++
 	case '\\':
 		if p.i+1 < len(p.s) {
 			p.i++
 		}
 		p.literal()
+	case '=':
+		p.encodedWord()
 	default:
 		p.literal()
 	}
+}
+
+// encodedWord takes an encoded word whole: it may hold commas and other characters that mean something here.
+func (p *addressParser) encodedWord() {
+	if strings.HasPrefix(p.s[p.i:], "=?") {
+		if _, end, ok := p.scan.word(p.i); ok && strings.HasSuffix(p.s[p.i:end], "?=") && !strings.ContainsAny(p.s[p.i:end], "<>\"") {
+			p.words.WriteString(p.s[p.i:end])
+			p.i = end
+			return
+		}
+	}
+	p.literal()
 }
 
 // literal takes the character at i as part of a word.
@@ -157,7 +175,11 @@ func routeGoesOn(s string) bool { return strings.HasPrefix(strings.TrimSpace(s),
 
 // colon ends the name of a group, unless it is part of an address such as mailto:.
 func (p *addressParser) colon() {
-	if !p.at && !p.hasAngle {
+	if p.at {
+		p.literal()
+		return
+	}
+	if !p.hasAngle {
 		p.words.Reset()
 		p.quoted, p.comment = false, ""
 	}
@@ -223,7 +245,7 @@ func addrSpec(s, hint string) string {
 			s = s[i+1:]
 		}
 	}
-	s = strings.Trim(s, " \t'`,.<>[]()|")
+	s = strings.TrimRight(strings.TrimLeft(s, " \t'`,.<>[]()|"), " \t'`,.<>()|")
 	s = strings.ReplaceAll(strings.ReplaceAll(s, " @", "@"), "@ ", "@")
 	if i := strings.LastIndexByte(s, '@'); i == 0 || i >= 0 && i == len(s)-1 {
 		return ""

@@ -95,7 +95,7 @@ func TestClassesOfLabelledLetters(t *testing.T) {
 
 // daemonWrote recognises by other means than the package that a mail server wrote a letter.
 func daemonWrote(raw []byte) bool {
-	from := raw[bytes.Index(raw, []byte("From: "))+1:]
+	from := raw[bytes.Index(raw, []byte("\nFrom: "))+1:]
 	line, _, _ := bytes.Cut(bytes.ToLower(from), []byte("\n"))
 	return bytes.Contains(line, []byte("daemon")) || bytes.Contains(line, []byte("postmaster")) || bytes.Contains(raw, []byte("delivery-status"))
 }

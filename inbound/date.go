@@ -2,11 +2,14 @@ package inbound
 
 import (
 	"net/mail"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
+
+var numericZone = regexp.MustCompile(`:[0-9]{2} [+-][0-9]{4}( |$)`)
 
 // parseDate reads a Date field, and nearly everything that programs write there instead of one: without seconds or zone,
 // with dots in the time, ISO 8601, asctime, Russian names. ok is false when no date can be made of it or the year is not
@@ -16,10 +19,13 @@ func parseDate(raw []byte) (at time.Time, ok bool) {
 		raw = raw[:200]
 	}
 	s := cleanLine(decodeWords(raw, ""), 200)
-	if t, err := mail.ParseDate(s); err == nil && plausible(t) {
-		return t.UTC(), true
+	if numericZone.MatchString(s) { // names of zones mean to the standard library what they mean on this machine
+		if t, err := mail.ParseDate(s); err == nil && plausible(t) {
+			return t.UTC(), true
+		}
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05", "02.01.2006 15:04:05", "02.01.2006 15:04"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05", "02.01.2006 15:04:05",
+		"02.01.2006 15:04"} {
 		if t, err := time.Parse(layout, s); err == nil && plausible(t) {
 			return t.UTC(), true
 		}

@@ -108,9 +108,10 @@ func interesting(b []byte) []byte {
 	return b[from:min(len(b), from+guessSample)]
 }
 
-// nearlyUTF8 reports whether b is UTF-8 with a few octets damaged, as when a line was cut within a character.
+// nearlyUTF8 reports whether b is UTF-8 with a few octets damaged: one in many, or those at the very end, as when a line
+// was cut within a character.
 func nearlyUTF8(b []byte) bool {
-	good, bad := 0, 0
+	good, bad, firstBad := 0, 0, 0
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
 			i++
@@ -118,13 +119,15 @@ func nearlyUTF8(b []byte) bool {
 		}
 		r, n := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && n == 1 {
-			bad++
+			if bad++; bad == 1 {
+				firstBad = i
+			}
 		} else {
 			good++
 		}
 		i += n
 	}
-	return good > 0 && bad*8 <= good || good >= 2 && bad <= 2
+	return bad*8 <= good || good >= 2 && firstBad >= len(b)-3
 }
 
 // readingCost tells how little a text looks like Russian or Western writing; it can only be compared with the cost of
@@ -188,7 +191,10 @@ func (r *reading) otherCost(c rune) int {
 	switch {
 	case c < utf8.RuneSelf:
 		return 0
-	case strings.ContainsRune("«»№—–…“”„\u00a0°§•’‘", c):
+	case strings.ContainsRune(typographic, c):
+		if strings.ContainsRune(typographic, r.prev) {
+			return 10
+		}
 		return 4
 	case strings.ContainsRune("іїєґўІЇЄҐЎ", c):
 		return 7
@@ -205,6 +211,9 @@ func (r *reading) otherCost(c rune) int {
 	}
 	return 13
 }
+
+// typographic are the signs beyond ASCII that people and their programs use between words.
+const typographic = "«»№—–…“”„\u00a0°§•’‘"
 
 func latin(c rune) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
 

@@ -5,7 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -32,8 +31,8 @@ func BaseSubject(subject string) string {
 
 // foldSubject makes subjects comparable.
 func foldSubject(s string) string {
-	s = strings.ReplaceAll(norm.NFC.String(cases.Fold().String(norm.NFC.String(s))), "ё", "е")
-	return cleanLine(s, 2*maxSubject)
+	s = strings.ToLower(strings.ToUpper(norm.NFC.String(s))) // the way through capitals folds ſ, ς and their like
+	return cleanLine(strings.ReplaceAll(norm.NFC.String(s), "ё", "е"), 2*maxSubject)
 }
 
 func cutRunes(s string, limit int) string {

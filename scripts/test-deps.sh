@@ -9,6 +9,7 @@
 # Debian and Ubuntu; elsewhere it prints what to install by hand. Go itself is expected to be there.
 set -eu
 
+self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 missing=''   # packages
 reasons=''   # one line for each
 
@@ -51,7 +52,9 @@ compiles() {
 by_hand() {
 	if have apt-get; then
 		echo "Run this as root, then try again:"
-		echo "  apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends$missing"
+		echo "  sh $self"
+		echo "It does no more than this, and keeps the servers from being started:"
+		echo "  apt-get update && apt-get install -y --no-install-recommends$missing"
 	else
 		echo "This system has no apt-get. Install what is named above with its own package manager, then try again."
 	fi
@@ -108,7 +111,7 @@ if ! have apt-get; then by_hand; exit 1; fi
 if [ "$(id -u)" != 0 ]; then
 	if have sudo && sudo -n true 2>/dev/null; then
 		echo "Installing through sudo."
-		exec sudo -n sh "$0" "$@"
+		exec sudo -n sh "$self" "$@"
 	fi
 	by_hand
 	exit 1

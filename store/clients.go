@@ -128,14 +128,18 @@ func (q *Queries) Clients(ctx context.Context, ids []int64) ([]ClientCard, error
 
 func byIDOrder(g *gorm.DB) *gorm.DB { return g.Order("id") }
 
-// FindClients returns the clients that the words of a person mean, by name, at most limit: the number of a deal (#123 or
-// 123), an INN, an e-mail address or a part of it, a corporate domain, or a part of the name in any case and with or
+// FindClients returns the clients that the words of a person mean, by name, at most limit: the number of a deal (#123,
+// №123 or 123), an INN, an e-mail address or a part of it, a corporate domain, or a part of the name in any case and with or
 // without quotes and legal form. Several may fit; none is no error.
 func (q *Queries) FindClients(ctx context.Context, query string, limit int) ([]models.Client, error) {
 	query = strings.TrimSpace(storable(query))
 	address, key := models.NormalAddress(query), NameKey(query)
 	g := q.on(ctx).Model(&models.Client{})
 	where := q.on(ctx).Where("inn = ?", query)
+	byNumber := strings.HasPrefix(query, "#") || strings.HasPrefix(query, "№")
+	if byNumber {
+		key, address = "", ""
+	}
 	if key != "" && !strings.Contains(query, "@") {
 		where = where.Or("name_key LIKE ? ESCAPE '!'", like(key))
 	}

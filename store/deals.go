@@ -22,6 +22,11 @@ func (q *Queries) Deal(ctx context.Context, number int64) (models.Deal, error) {
 	return row, failed(fmt.Sprintf("read deal #%d", number), err)
 }
 
+// DealByID returns the deal with the id, with Client, Owner and Stage filled in, or models.ErrNotFound.
+func (q *Queries) DealByID(ctx context.Context, id int64) (models.Deal, error) {
+	return first[models.Deal](q.on(ctx).Preload("Client").Preload("Owner").Preload("Stage"), "read deal", id)
+}
+
 // DealFilter narrows Deals. The zero value takes all deals.
 type DealFilter struct {
 	IDs       []int64 // only these; nil means all

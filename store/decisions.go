@@ -76,6 +76,13 @@ func (q *Queries) EventsOfClient(ctx context.Context, clientID int64) ([]models.
 	return q.events(ctx, "client_id = ?", clientID)
 }
 
+// EventsAfter returns at most limit events with an id above the given one, by id.
+func (q *Queries) EventsAfter(ctx context.Context, id int64, limit int) ([]models.Event, error) {
+	var rows []models.Event
+	err := q.on(ctx).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+	return rows, failed("read events", err)
+}
+
 func (q *Queries) events(ctx context.Context, where string, id int64) ([]models.Event, error) {
 	var rows []models.Event
 	err := q.on(ctx).Where(where, id).Order("occurred_at, id").Find(&rows).Error

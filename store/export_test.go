@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"regexp"
 	"time"
 
@@ -47,3 +48,23 @@ func Drift(db *DB) ([]string, error) {
 	err = db.write.Session(&gorm.Session{Logger: r}).AutoMigrate(Models()...)
 	return r.ddl, err
 }
+
+// CountRows returns the number of rows of each table of the models; -1 where it cannot be read.
+func CountRows(ctx context.Context, db *DB) map[string]int64 {
+	counts := make(map[string]int64)
+	for _, m := range Models() {
+		stmt := &gorm.Statement{DB: db.read}
+		n := int64(-1)
+		if stmt.Parse(m) == nil && db.read.WithContext(ctx).Model(m).Count(&n).Error != nil {
+			n = -1
+		}
+		counts[stmt.Table] = n
+	}
+	return counts
+}
+
+// VerifyPragmas is what Open checks of a SQLite database.
+func VerifyPragmas(ctx context.Context, pool *sql.DB) error { return verifyPragmas(ctx, pool, "0") }
+
+// Failed classifies an error as every method does.
+func Failed(err error) error { return failed("test", err) }

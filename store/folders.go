@@ -25,6 +25,13 @@ func (q *Queries) Folder(ctx context.Context, id int64) (models.Folder, error) {
 	return first[models.Folder](q.on(ctx), "read folder", id)
 }
 
+// FolderByRole returns the mailbox's folder with the role, or models.ErrNotFound.
+func (q *Queries) FolderByRole(ctx context.Context, mailboxID int64, role models.FolderRole) (models.Folder, error) {
+	var row models.Folder
+	err := q.on(ctx).Where("mailbox_id = ? AND role = ?", mailboxID, role).Take(&row).Error
+	return row, failed("read folder "+string(role), err)
+}
+
 // SaveFolder inserts or updates the folder of (MailboxID, Role) and makes *f what is stored, the ID included. It never
 // moves LastUID backwards unless UIDValidity differs. A zero UIDValidity (no server gives one, see RFC 9051 section
 // 2.3.1.1) means that the caller does not know it: the stored cursor stays. A nil SyncedAt and a zero FirstUID of the

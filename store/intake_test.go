@@ -113,7 +113,7 @@ func TestUpsertLetter(t *testing.T) {
 			t.Errorf("references: %v", refs)
 		}
 		for id, want := range map[string]int{"one@x": 1, "three@x": 0, "": 0} {
-			rows, err := db.Read().LettersReferring(t.Context(), id)
+			rows, err := db.Read().LettersReferring(t.Context(), []string{id})
 			must(t, err)
 			if len(rows) != want {
 				t.Errorf("referring to %q: %d letters, want %d", id, len(rows), want)

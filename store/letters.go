@@ -46,15 +46,17 @@ func sortedLetters(rows []models.Letter) []models.Letter {
 	return rows
 }
 
-// LettersReferring returns the letters that name the Message-ID in References or In-Reply-To, by ascending id.
-func (q *Queries) LettersReferring(ctx context.Context, messageID string) ([]models.Letter, error) {
+// LettersReferring returns the letters that name one of the Message-IDs in References or In-Reply-To, by ascending id.
+func (q *Queries) LettersReferring(ctx context.Context, messageIDs []string) ([]models.Letter, error) {
 	var rows []models.Letter
-	if messageID = storable(messageID); messageID == "" {
-		return nil, nil
-	}
-	err := q.on(ctx).Where("id IN (SELECT letter_id FROM letter_references WHERE message_id = ?)", messageID).
-		Order("id").Find(&rows).Error
-	return rows, failed("read letters referring to a letter", err)
+	err := inChunks(storableAll(messageIDs), func(part []string) error {
+		var some []models.Letter
+		err := q.on(ctx).Where("id IN (SELECT letter_id FROM letter_references WHERE message_id IN ?)", part).Find(&some).Error
+		rows = append(rows, some...)
+		return err
+	})
+	rows = slices.CompactFunc(sortedLetters(rows), func(a, b models.Letter) bool { return a.ID == b.ID })
+	return rows, failed("read letters referring to letters", err)
 }
 
 // ReferencesOf returns the Message-IDs that each of the letters names, oldest first. Letters that name none are missing.

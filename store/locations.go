@@ -40,6 +40,12 @@ func (q *Queries) LocationsOf(ctx context.Context, letterID int64) ([]models.Loc
 	return rows, failed("read copies of letter", err)
 }
 
+// LocationsOfLetters returns all copies of the letters, also those that are gone, with Folder filled in, by ascending id.
+func (q *Queries) LocationsOfLetters(ctx context.Context, letterIDs []int64) ([]models.Location, error) {
+	rows, err := findIn[models.Location](q.on(ctx), "letter_id", letterIDs, func(g *gorm.DB) *gorm.DB { return g.Preload("Folder") })
+	return sortedLocations(rows), failed("read copies of letters", err)
+}
+
 // LocationByUID returns the copies with the UIDs, also those that are gone, ascending by UID.
 func (q *Queries) LocationByUID(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) ([]models.Location, error) {
 	return q.byUID(q.on(ctx), folderID, uidValidity, uids)

@@ -202,7 +202,7 @@ func (db *DB) engineMigrator() (*rivermigrate.Migrator[*sql.Tx], error) {
 // lockSchema waits until no other process migrates and returns what gives the lock back.
 func (db *DB) lockSchema(ctx context.Context) (func() error, error) {
 	if db.dialect == dialectSQLite {
-		return lockFile(ctx, db.path+".lock")
+		return lockFile(ctx, db.path+".lock", lockAttempts)
 	}
 	l, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(lockRetry, lockAttempts))
 	if err != nil {
@@ -216,23 +216,24 @@ func (db *DB) lockSchema(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-// lockFile locks a SQLite database that holds nothing: the lock ends with the process, however that ends.
-func lockFile(ctx context.Context, path string) (func() error, error) {
+// lockFile locks a SQLite database that holds nothing: the lock ends with the process, however that ends. It is tried so
+// many times; when another process holds it all the while the error is temporary.
+func lockFile(ctx context.Context, path string, attempts int) (func() error, error) {
 	if err := createPrivate(path); err != nil {
-		return nil, fmt.Errorf("create migration lock: %w", err)
+		return nil, fmt.Errorf("create lock: %w", err)
 	}
 	pool, err := sql.Open("sqlite", sqliteURI(path)+"?_pragma=busy_timeout(0)&_pragma=journal_mode(OFF)")
 	if err != nil {
-		return nil, fmt.Errorf("open migration lock: %w", err)
+		return nil, fmt.Errorf("open lock: %w", err)
 	}
 	pool.SetMaxOpenConns(1)
-	for range lockAttempts {
+	for try := range attempts {
+		if try > 0 && pause(ctx, lockRetry) != nil {
+			break
+		}
 		if _, err = pool.ExecContext(ctx, "BEGIN EXCLUSIVE"); err == nil {
 			return pool.Close, nil
 		}
-		if pause(ctx, lockRetry) != nil {
-			break
-		}
 	}
-	return nil, errors.Join(failed("wait for another migration", err), pool.Close())
+	return nil, errors.Join(failed("wait for another process", err), pool.Close())
 }

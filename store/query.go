@@ -31,6 +31,7 @@ func inChunks[T int64 | uint32 | string](values []T, f func([]T) error) error {
 // different chunks are not ordered among each other.
 func findIn[R any, T int64 | uint32 | string](g *gorm.DB, column string, values []T, more func(*gorm.DB) *gorm.DB) ([]R, error) {
 	var all []R
+	g = g.Session(&gorm.Session{}) // otherwise the conditions of the chunks would pile up
 	err := inChunks(values, func(part []T) error {
 		var rows []R
 		q := g.Where(column+" IN ?", part)

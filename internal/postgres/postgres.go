@@ -39,7 +39,8 @@ type Options struct {
 	Settings []string // more of postgresql.conf: "max_connections=20"
 }
 
-// Server is a running PostgreSQL. Anybody on this machine may log in as its administrator.
+// Server is a running PostgreSQL. Anybody on this machine may log in as its administrator. Restart, KillHard and Stop must
+// not be called at the same time.
 type Server struct {
 	Dir string // the temporary folder with the data and the log
 
@@ -49,8 +50,8 @@ type Server struct {
 	proc     *ward.Process
 }
 
-// startTime bounds initdb and one start together.
-const startTime = 60 * time.Second
+// startTime bounds initdb and one start together: a second on a quiet machine, half a minute on a very busy one.
+const startTime = 3 * time.Minute
 
 // Start makes a new data folder, starts a server on it and waits until it answers. ctx bounds the start only; call Stop in
 // the end. Without PostgreSQL the error is ErrMissing.

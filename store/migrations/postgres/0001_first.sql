@@ -134,6 +134,7 @@ CREATE TABLE "locations" (
   "size" bigint NOT NULL DEFAULT 0,
   "header_hash" varchar(64) NOT NULL,
   "hands_off" boolean NOT NULL DEFAULT false,
+  "first_look" boolean NOT NULL DEFAULT false,
   "seen_at" timestamptz NOT NULL,
   "gone_at" timestamptz,
   PRIMARY KEY ("id"),

@@ -124,6 +124,7 @@ CREATE TABLE "locations" (
   "size" integer NOT NULL DEFAULT 0,
   "header_hash" text NOT NULL,
   "hands_off" numeric NOT NULL DEFAULT false,
+  "first_look" numeric NOT NULL DEFAULT false,
   "seen_at" datetime NOT NULL,
   "gone_at" datetime,
   CONSTRAINT "fk_locations_letter" FOREIGN KEY ("letter_id") REFERENCES "letters"("id") ON DELETE RESTRICT,

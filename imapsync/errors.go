@@ -1,0 +1,179 @@
+package imapsync
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"kontrol/models"
+)
+
+// phrase names the mailbox in a text for people; every text of this package has Address and Server.
+func (a Account) phrase(key string, pairs ...any) models.Phrase {
+	return models.Say("imap."+key, append(pairs, "Address", a.Address, "Server", a.server())...)
+}
+
+func (a Account) server() string {
+	_, rest, ok := strings.Cut(a.URL, "://")
+	if !ok {
+		return a.URL
+	}
+	return strings.TrimSuffix(rest, "/")
+}
+
+// told makes an error that can be told to a person and is as temporary as err is.
+func (a Account) told(key string, err error, pairs ...any) error {
+	return &models.Told{Phrase: a.phrase(key, pairs...), Err: err}
+}
+
+// toldTemporary makes a temporary one.
+func (a Account) toldTemporary(key string, err error, pairs ...any) error {
+	return a.told(key, models.Temporary(err), pairs...)
+}
+
+// dialError explains why there is no TCP connection.
+func (a Account) dialError(p place, err error) error {
+	err = fmt.Errorf("connect to %s: %w", p.addr, err)
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return models.Temporary(err)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return a.toldTemporary("no_host", err, "Host", p.host)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return a.toldTemporary("refused", err)
+	case isTimeout(err):
+		return a.toldTemporary("timeout", err)
+	}
+	return a.toldTemporary("unreachable", err, "Words", shortCause(err))
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		(errors.As(err, &n) && n.Timeout())
+}
+
+// shortCause is the innermost text of an error, as a person may read it.
+func shortCause(err error) string {
+	s := err.Error()
+	if i := strings.LastIndex(s, ": "); i >= 0 {
+		s = s[i+2:]
+	}
+	return cleanText([]byte(s))
+}
+
+// tlsError explains why TLS did not come about.
+func (a Account) tlsError(p place, name string, err error) error {
+	err = fmt.Errorf("tls with %s: %w", p.addr, err)
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return models.Temporary(err)
+	case errors.As(err, &authority):
+		return a.told("tls_unknown_ca", err)
+	case errors.As(err, &host):
+		return a.told("tls_wrong_name", err, "Name", name)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return a.toldTemporary("tls_expired", err)
+	case errors.As(err, &invalid):
+		return a.told("tls_failed", err, "Words", shortCause(err))
+	case errors.As(err, &record):
+		return a.told("tls_none", err)
+	case isTimeout(err):
+		return a.toldTemporary("silent", err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return a.toldTemporary("tls_failed", err, "Words", shortCause(err))
+	}
+	return a.told("tls_failed", err, "Words", shortCause(err))
+}
+
+// clearError explains why the conversation before STARTTLS broke off.
+func (a Account) clearError(p place, err error) error {
+	err = fmt.Errorf("starttls with %s: %w", p.addr, err)
+	switch {
+	case errors.Is(err, errNotIMAP), errors.Is(err, errClear):
+		return a.told("not_imap", err)
+	case isTimeout(err): // a port where TLS is expected at once says nothing
+		return a.toldTemporary("tls_expected", err)
+	}
+	return a.toldTemporary("unreachable", err, "Words", shortCause(err))
+}
+
+// refusal sorts a server's NO, BAD or BYE to greeting, STARTTLS or login. Only what clearly concerns name or password is a
+// LoginError; the rest is worth trying again.
+func (a Account) refusal(command string, s statusText) error {
+	err := &StatusError{Command: command, Code: s.code, Text: s.text}
+	busy := a.toldTemporary("busy", withPause(err, s.text), "Words", s.words())
+	if command != "login" {
+		return busy
+	}
+	switch s.code {
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED":
+		return a.loginRefused(err, s)
+	case "UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", "OVERQUOTA":
+		return busy
+	case "PRIVACYREQUIRED":
+		return a.told("login_disabled", err)
+	}
+	if busyWords.MatchString(s.text) {
+		return busy
+	}
+	return a.loginRefused(err, s)
+}
+
+func (a Account) loginRefused(err error, s statusText) error {
+	return &LoginError{Address: a.Address, Err: a.told("login_refused", err, "Words", s.words())}
+}
+
+// busyWords are what servers say when the name and password are not the matter.
+var busyWords = regexp.MustCompile(`(?i)too many|limit|exceeded|throttl|back-?off|unavailable|temporar|try again|` +
+	`connections|internal error|not connected|maintenance|overload`)
+
+// pauseError carries how long the server asks to be left alone.
+type pauseError struct {
+	error
+	pause time.Duration
+}
+
+func (e pauseError) Unwrap() error { return e.error }
+
+var backoffWords = regexp.MustCompile(`(?i)back-?off time:?\s*(\d{1,9})\s*(milliseconds|ms|seconds|s)?`)
+
+// withPause notes the pause that Microsoft's servers ask for in words.
+func withPause(err error, words string) error {
+	m := backoffWords.FindStringSubmatch(words)
+	if m == nil {
+		return err
+	}
+	n, _ := strconv.Atoi(m[1])
+	d := time.Duration(n) * time.Millisecond
+	if strings.HasPrefix(strings.ToLower(m[2]), "s") {
+		d = time.Duration(n) * time.Second
+	}
+	return pauseError{err, min(d, time.Hour)}
+}
+
+// RetryAfter returns how long the server asked to be left alone, at most an hour; 0 when it did not say.
+func RetryAfter(err error) time.Duration {
+	var p pauseError
+	if errors.As(err, &p) {
+		return p.pause
+	}
+	return 0
+}

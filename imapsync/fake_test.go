@@ -1,0 +1,510 @@
+package imapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+)
+
+// model is a mail server in memory that does what real ones do, and fails when told to.
+type model struct {
+	mu       sync.Mutex
+	boxes    map[string]*box
+	caps     Caps
+	validity uint32
+	sessions map[*fakeSession]bool
+	dials    int
+	limit    int                  // connections allowed; 0: any number
+	refuse   func(dial int) error // what a login is answered; nil: accepted
+	down     bool
+
+	// fault is asked before each command what goes wrong with it; nil: nothing. It may change the model (as a person
+	// does at that moment) through the methods that end in Locked.
+	fault func(s *fakeSession, cmd string) fault
+	// after is called when a command has been carried out, with the lock held.
+	after func(cmd string)
+	log   []string
+
+	delivered int64 // so that each delivery has an INTERNALDATE of its own
+}
+
+type box struct {
+	validity, next uint32
+	mail           []*mail
+	readOnly       bool
+}
+
+type mail struct {
+	uid    uint32
+	header string
+	flags  []string
+	size   int64
+	date   time.Time
+}
+
+func (c *mail) has(flag string) bool { return hasFlag(c.flags, flag) }
+
+type fault int
+
+const (
+	fine       fault = iota
+	dieBefore        // the connection dies, nothing is done
+	dieAfter         // done, the answer is lost
+	refuseIt         // NO, nothing is done
+	refuseFull       // NO [OVERQUOTA], nothing is done
+	noCopyUID        // done, without COPYUID
+	halfDied         // MOVE: copied, then the connection dies
+	halfNo           // MOVE: copied, then NO
+	halfMarked       // MOVE: copied and the source marked, then the connection dies
+	noEffect         // OK, nothing is done
+)
+
+func newModel() *model {
+	m := &model{
+		boxes: map[string]*box{}, sessions: map[*fakeSession]bool{}, validity: 1000,
+		caps: Caps{Move: true, UIDPlus: true, Idle: true},
+	}
+	return m
+}
+
+func (m *model) createLocked(name string) *box {
+	if b := m.boxes[name]; b != nil {
+		return b
+	}
+	m.validity++
+	b := &box{validity: m.validity, next: 1}
+	m.boxes[name] = b
+	return b
+}
+
+func (m *model) create(names ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range names {
+		m.createLocked(n)
+	}
+}
+
+func (m *model) remove(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.boxes, name)
+}
+
+// deliver puts a new letter into a folder and returns its UID.
+func (m *model) deliver(name, header string, flags ...string) uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.deliverLocked(nil, name, header, flags...)
+}
+
+func (m *model) deliverLocked(by *fakeSession, name, header string, flags ...string) uint32 {
+	b := m.boxes[name]
+	m.delivered++
+	c := &mail{uid: b.next, header: header, flags: slices.Clone(flags), size: int64(len(header)) + 100, date: time.Unix(1e9+m.delivered, 0)}
+	b.next++
+	b.mail = append(b.mail, c)
+	m.notifyLocked(by, name)
+	return c.uid
+}
+
+func (m *model) findLocked(name string, uid uint32) *mail {
+	b := m.boxes[name]
+	if b == nil {
+		return nil
+	}
+	for _, c := range b.mail {
+		if c.uid == uid {
+			return c
+		}
+	}
+	return nil
+}
+
+func (m *model) expungeLocked(by *fakeSession, name string, uid uint32) {
+	b := m.boxes[name]
+	b.mail = slices.DeleteFunc(b.mail, func(c *mail) bool { return c.uid == uid })
+	m.notifyLocked(by, name)
+}
+
+func (m *model) copyLocked(by *fakeSession, from string, uid uint32, to string) uint32 {
+	c := m.findLocked(from, uid)
+	uid = m.deliverLocked(by, to, c.header, c.flags...)
+	m.findLocked(to, uid).date = c.date
+	return uid
+}
+
+// person moves a letter by hand.
+func (m *model) person(from string, uid uint32, to string) uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.copyLocked(nil, from, uid, to)
+	m.expungeLocked(nil, from, uid)
+	return n
+}
+
+func (m *model) setFlags(name string, uid uint32, flags ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.findLocked(name, uid).flags = flags
+	m.notifyLocked(nil, name)
+}
+
+// reset gives a folder another UIDVALIDITY and its letters other UIDs.
+func (m *model) reset(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.boxes[name]
+	m.validity++
+	b.validity, b.next = m.validity, b.next+7
+	for _, c := range b.mail {
+		c.uid = b.next
+		b.next++
+	}
+}
+
+func (m *model) notifyLocked(by *fakeSession, name string) {
+	for s := range m.sessions {
+		if s != by && s.selected == name {
+			s.pending = true
+			select {
+			case s.event <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// kill ends all connections; while down no new ones are accepted.
+func (m *model) kill(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+	for s := range m.sessions {
+		s.dieLocked()
+	}
+}
+
+func (m *model) up() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = false
+}
+
+// count returns the number of copies with the given header that nobody has marked as deleted, in all folders.
+func (m *model) countLocked(header string, names ...string) int {
+	n := 0
+	for name, b := range m.boxes {
+		if len(names) > 0 && !slices.Contains(names, name) {
+			continue
+		}
+		for _, c := range b.mail {
+			if c.header == header && !c.has(`\Deleted`) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (m *model) Dial(ctx context.Context) (Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dials++
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if m.down {
+		return nil, temporaryErr("connection refused")
+	}
+	if m.refuse != nil {
+		if err := m.refuse(m.dials); err != nil {
+			return nil, err
+		}
+	}
+	if m.limit > 0 && len(m.sessions) >= m.limit {
+		return nil, temporaryErr("NO [LIMIT] too many connections")
+	}
+	s := &fakeSession{m: m, event: make(chan struct{}, 1), killed: make(chan struct{})}
+	m.sessions[s] = true
+	return s, nil
+}
+
+func (m *model) sessionCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sessions)
+}
+
+func (m *model) dialCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dials
+}
+
+func temporaryErr(text string) error { return lost("dial", errors.New(text)) }
+
+// fakeSession is a connection to the model.
+type fakeSession struct {
+	m        *model
+	selected string
+	readOnly bool
+	dead     bool
+	pending  bool
+	event    chan struct{}
+	killed   chan struct{}
+}
+
+func (s *fakeSession) dieLocked() {
+	if !s.dead {
+		s.dead = true
+		close(s.killed)
+		delete(s.m.sessions, s)
+	}
+}
+
+// command runs do under the lock with whatever goes wrong.
+func (s *fakeSession) command(ctx context.Context, name string, do func(f fault) error) error {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if s.dead {
+		return ErrDead
+	}
+	if ctx.Err() != nil {
+		s.dieLocked()
+		return ctx.Err()
+	}
+	f := fine
+	if s.m.fault != nil {
+		f = s.m.fault(s, name)
+	}
+	if s.dead {
+		return ErrDead
+	}
+	s.m.log = append(s.m.log, name)
+	switch f {
+	case dieBefore:
+		s.dieLocked()
+		return errors.New("connection reset")
+	case refuseIt:
+		return &StatusError{Command: name, Text: "not now"}
+	case refuseFull:
+		return &StatusError{Command: name, Code: "OVERQUOTA", Text: "no room"}
+	}
+	err := do(f)
+	if s.m.after != nil {
+		s.m.after(name)
+	}
+	if f == dieAfter || f == halfDied || f == halfMarked {
+		s.dieLocked()
+		return errors.New("connection reset after " + name)
+	}
+	return err
+}
+
+func nonexistent(cmd, code string) error {
+	return &StatusError{Command: cmd, Code: code, Text: "no such folder"}
+}
+
+func (s *fakeSession) Caps() Caps { return s.m.caps }
+
+func (s *fakeSession) Dead() bool {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	return s.dead
+}
+
+func (s *fakeSession) Close() {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	s.dieLocked()
+}
+
+func (s *fakeSession) List(ctx context.Context) (list []Listed, err error) {
+	err = s.command(ctx, "LIST", func(fault) error {
+		for name := range s.m.boxes {
+			list = append(list, Listed{Name: name, Delimiter: "/"})
+		}
+		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+		return nil
+	})
+	return list, err
+}
+
+func (s *fakeSession) Create(ctx context.Context, name string) error {
+	return s.command(ctx, "CREATE", func(fault) error {
+		s.m.createLocked(name)
+		return nil
+	})
+}
+
+func (b *box) said(readOnly bool) Selected {
+	return Selected{UIDValidity: b.validity, UIDNext: b.next, Messages: uint32(len(b.mail)), ReadOnly: readOnly || b.readOnly}
+}
+
+func (s *fakeSession) Select(ctx context.Context, name string, readOnly bool) (sel Selected, err error) {
+	err = s.command(ctx, "SELECT", func(fault) error {
+		s.selected, s.pending = "", false
+		b := s.m.boxes[name]
+		if b == nil {
+			return nonexistent("SELECT", "NONEXISTENT")
+		}
+		s.selected, s.readOnly = name, readOnly
+		sel = b.said(readOnly)
+		return nil
+	})
+	return sel, err
+}
+
+func (s *fakeSession) Status(ctx context.Context, name string) (sel Selected, err error) {
+	err = s.command(ctx, "STATUS", func(fault) error {
+		b := s.m.boxes[name]
+		if b == nil {
+			return nonexistent("STATUS", "NONEXISTENT")
+		}
+		sel = b.said(false)
+		return nil
+	})
+	return sel, err
+}
+
+func (s *fakeSession) UIDs(ctx context.Context, first, last uint32) (list []Meta, err error) {
+	err = s.command(ctx, "UIDS", func(fault) error {
+		b := s.m.boxes[s.selected]
+		if b == nil {
+			return nil // as servers do when a folder was removed under us
+		}
+		for _, c := range b.mail {
+			if c.uid >= first && (last == 0 || c.uid <= last) {
+				list = append(list, Meta{UID: c.uid, Flags: slices.Clone(c.flags)})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (s *fakeSession) Fetch(ctx context.Context, uids []uint32, textCap int) (a FetchAnswer, err error) {
+	err = s.command(ctx, "FETCH", func(fault) error {
+		for _, u := range uids {
+			c := s.m.findLocked(s.selected, u)
+			switch {
+			case c == nil:
+				a.Gone = append(a.Gone, u)
+			case c.header == "":
+				a.Bad = append(a.Bad, BadLetter{UID: u, Reason: "unreadable"})
+			default:
+				f := Fetched{UID: u, Flags: slices.Clone(c.flags), InternalDate: c.date, Size: c.size, Header: []byte(c.header)}
+				if textCap > 0 {
+					f.Text = []byte("text")
+				}
+				a.Letters = append(a.Letters, f)
+			}
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (s *fakeSession) transfer(ctx context.Context, cmd string, uid uint32, dest string, move bool) (got CopyUID, err error) {
+	err = s.command(ctx, cmd, func(f fault) error {
+		b := s.m.boxes[dest]
+		if b == nil {
+			return nonexistent(cmd, "TRYCREATE")
+		}
+		if s.m.findLocked(s.selected, uid) == nil || f == noEffect {
+			return nil
+		}
+		n := s.m.copyLocked(s, s.selected, uid, dest)
+		if f == halfNo && move {
+			return &StatusError{Command: cmd, Text: "stopped half-way"}
+		}
+		if f == halfMarked && move {
+			c := s.m.findLocked(s.selected, uid)
+			c.flags = append(c.flags, `\Deleted`)
+		}
+		if move && f != halfDied && f != halfMarked {
+			s.m.expungeLocked(s, s.selected, uid)
+		}
+		if f != noCopyUID && s.m.caps.UIDPlus {
+			got = CopyUID{UIDValidity: b.validity, UID: n}
+		}
+		return nil
+	})
+	return got, err
+}
+
+func (s *fakeSession) Move(ctx context.Context, uid uint32, dest string) (CopyUID, error) {
+	if !s.m.caps.Move {
+		return CopyUID{}, errors.New("no MOVE")
+	}
+	return s.transfer(ctx, "MOVE", uid, dest, true)
+}
+
+func (s *fakeSession) Copy(ctx context.Context, uid uint32, dest string) (CopyUID, error) {
+	return s.transfer(ctx, "COPY", uid, dest, false)
+}
+
+func (s *fakeSession) MarkDeleted(ctx context.Context, uid uint32) error {
+	return s.command(ctx, "STORE", func(f fault) error {
+		if c := s.m.findLocked(s.selected, uid); c != nil && !s.readOnly && f != noEffect && !c.has(`\Deleted`) {
+			c.flags = append(c.flags, `\Deleted`)
+			s.m.notifyLocked(s, s.selected)
+		}
+		return nil
+	})
+}
+
+func (s *fakeSession) Expunge(ctx context.Context, uid uint32) error {
+	if !s.m.caps.UIDPlus {
+		return errors.New("no UIDPLUS")
+	}
+	return s.command(ctx, "EXPUNGE", func(f fault) error {
+		if c := s.m.findLocked(s.selected, uid); c != nil && !s.readOnly && f != noEffect && c.has(`\Deleted`) {
+			s.m.expungeLocked(s, s.selected, uid)
+		}
+		return nil
+	})
+}
+
+func (s *fakeSession) Append(context.Context, string, []string, time.Time, []byte) (CopyUID, error) {
+	return CopyUID{}, errors.New("not used here")
+}
+
+func (s *fakeSession) Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (changed bool, err error) {
+	if err := s.command(ctx, "IDLE", func(fault) error { return nil }); err != nil {
+		return false, err
+	}
+	take := func() bool {
+		s.m.mu.Lock()
+		defer s.m.mu.Unlock()
+		p := s.pending
+		s.pending = false
+		return p
+	}
+	if take() {
+		return true, nil
+	}
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-s.killed:
+		return false, ErrDead
+	case <-ctx.Done():
+		s.Close()
+		return false, ctx.Err()
+	case <-wake:
+	case <-t.C:
+	case <-s.event:
+	}
+	return take(), nil
+}
+
+// header makes the header block of a letter.
+func header(id string) string {
+	return fmt.Sprintf("From: client@example.org\r\nSubject: %s\r\nMessage-ID: <%s@example.org>\r\n\r\n", id, id)
+}
