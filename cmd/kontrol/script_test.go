@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -16,7 +18,21 @@ import (
 
 // TestMain makes the program and the test-only command `seed` available to the scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kontrol": kontrolMain, "seed": seedMain})
+	testscript.Main(m, map[string]func(){"kontrol": kontrolMain, "seed": seedMain, "exits": exitsMain})
+}
+
+// exitsMain is the command `exits N COMMAND`: it succeeds when the command ends with exit code N.
+func exitsMain() {
+	cmd := exec.Command(os.Args[2], os.Args[3:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if code := strconv.Itoa(cmd.ProcessState.ExitCode()); code != os.Args[1] {
+		fmt.Fprintln(os.Stderr, "exit code", code, "and not", os.Args[1])
+		os.Exit(1)
+	}
 }
 
 // kontrolMain is the program with the clock and the terminal that a script asks for.
@@ -50,6 +66,12 @@ func scripts(t *testing.T, files []string, url string) {
 				return err
 			}
 			return os.WriteFile(env.WorkDir+"/config.toml", config, 0o600)
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "postgres" {
+				return url != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

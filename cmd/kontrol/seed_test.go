@@ -187,7 +187,7 @@ func (s *seeder) trick(ctx context.Context, tx *store.Tx) error {
 
 // trouble stops a mailbox, fails a move and puts a letter into quarantine.
 func (s *seeder) trouble(ctx context.Context, tx *store.Tx) error {
-	if err := tx.SetMailboxState(ctx, s.boxes[1].ID, models.MailboxStopped, models.Say("cli.test.refused")); err != nil {
+	if err := tx.SetMailboxState(ctx, s.boxes[1].ID, models.MailboxStopped, models.Say("cli.error.interrupted")); err != nil {
 		return err
 	}
 	if err := tx.AddQuarantine(ctx, &models.Quarantine{MailboxID: s.boxes[0].ID, FolderID: s.folders[models.FolderInbox].ID,
