@@ -123,7 +123,7 @@ func (c *cli) logger(plain bool) *slog.Logger {
 	if c.flags.verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(tint.NewHandler(c.env.stderr, &tint.Options{
+	return slog.New(tint.NewTextHandler(c.env.stderr, &tint.Options{
 		Level: level, NoColor: plain || !c.env.terminal, TimeFormat: time.DateTime,
 	}))
 }

@@ -27,11 +27,11 @@ func exitsMain() {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a command of the scripts ends its process
 	}
 	if code := strconv.Itoa(cmd.ProcessState.ExitCode()); code != os.Args[1] {
 		fmt.Fprintln(os.Stderr, "exit code", code, "and not", os.Args[1])
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a command of the scripts ends its process
 	}
 }
 
@@ -46,7 +46,7 @@ func kontrolMain() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	os.Exit(execute(ctx, os.Args[1:], env))
+	os.Exit(execute(ctx, os.Args[1:], env)) //nolint:forbidigo // a command of the scripts ends its process
 }
 
 // scripts runs the scripts of a folder with the database at url ("" for SQLite beside the config).

@@ -18,7 +18,7 @@ import (
 func seedMain() {
 	if err := seed(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a command of the scripts ends its process
 	}
 }
 
