@@ -57,6 +57,7 @@ func scripts(t *testing.T, files []string, url string) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TEST_NOW", "2026-11-23T08:00:00Z")
 			env.Setenv("USER", "anna")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // each of the many processes would wait a second at its end
 			env.Setenv("KONTROL_IVANOVA", "secret")
 			if url != "" {
 				env.Setenv("KONTROL_DATABASE_URL", url)
