@@ -78,3 +78,10 @@ func syncStaff(ctx context.Context, tx *store.Tx, cfg *config.Config) error {
 	}
 	return tx.SyncMailboxes(ctx, boxes)
 }
+
+// Config returns the config in force.
+func (a *App) Config() *config.Config {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cfg
+}

@@ -44,8 +44,9 @@ func (a *App) watch(ctx context.Context, w *watched) {
 // newSyncer builds the engine of a mailbox from its config.
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
 	log := a.opts.Logger.With("mailbox", row.Address)
-	dialer := imapsync.NewDialer(a.account(row, box), log, a.now)
-	names := imapsync.Names{Sent: box.Folders.Sent, Processed: box.Folders.Processed, Control: box.Folders.Control}
+	account := accountOf(box, a.secretOf(row.Address))
+	account.MailboxID = row.ID
+	dialer, names := imapsync.NewDialer(account, log, a.now), namesOf(box)
 	return imapsync.NewSyncer(imapsync.SyncerConfig{
 		MailboxID: row.ID, Address: row.Address, Dialer: dialer, Intake: a.intake, Folders: a.db,
 		Mover: imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log),
@@ -58,13 +59,6 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 		},
 		Timing: a.opts.Timing, Logger: log, Now: a.now, InitialRefusals: row.LoginRefusals,
 	})
-}
-
-func (a *App) account(row models.Mailbox, box config.Mailbox) imapsync.Account {
-	return imapsync.Account{
-		MailboxID: row.ID, Address: row.Address, URL: imapURL(box.Server.IMAP), Username: box.Username, Secret: a.secretOf(row.Address),
-		CAFile: box.Server.CAFile, DisableExtensions: box.Server.DisableExtensions,
-	}
 }
 
 // secretOf reads the password from the config in force at each login, so that Reload can bring a new one.

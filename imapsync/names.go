@@ -78,6 +78,15 @@ type resolver struct {
 // special use (\Sent), then well-known names. The answer has MailboxID, ids and cursors empty. Notes are for the log. An
 // empty list of folders is a temporary error: a server that hides everything for a moment must not cost us what we know.
 func ResolveFolders(ctx context.Context, s Session, names Names) (map[models.FolderRole]models.Folder, []string, error) {
+	return findFolders(ctx, s, names, true)
+}
+
+// LookUpFolders is ResolveFolders without making anything: roles whose folder does not exist are missing from the answer.
+func LookUpFolders(ctx context.Context, s Session, names Names) (map[models.FolderRole]models.Folder, []string, error) {
+	return findFolders(ctx, s, names, false)
+}
+
+func findFolders(ctx context.Context, s Session, names Names, create bool) (map[models.FolderRole]models.Folder, []string, error) {
 	for _, n := range []string{names.Sent, names.Processed, names.Control} {
 		if n != "" && !isServerPath(n) {
 			if err := CheckFolderName(n); err != nil {
@@ -102,6 +111,9 @@ func ResolveFolders(ctx context.Context, s Session, names Names) (map[models.Fol
 		{models.FolderControl, func() (Listed, bool) { return r.named(or(names.Control, defaultControl)) }, or(names.Control, defaultControl)},
 	} {
 		f, ok := want.find()
+		if !ok && !create {
+			continue
+		}
 		if !ok {
 			var err error
 			if f, err = r.create(ctx, want.make); err != nil {

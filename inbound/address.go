@@ -230,13 +230,13 @@ func bareAddress(words string, quoted bool) (address, name string) {
 
 // addrSpec cleans and normalises what should be an address; "" when there is nothing.
 func addrSpec(s, hint string) string {
-	s = strings.TrimSpace(s)
 	if len(s) > 4*maxAddress {
 		return ""
 	}
 	if strings.Contains(s, "=?") {
-		s = strings.TrimSpace(decodeWords([]byte(s), hint))
+		s = decodeWords([]byte(s), hint)
 	}
+	s = cleanLine(s, 4*maxAddress)
 	if len(s) >= 7 && strings.EqualFold(s[:7], "mailto:") {
 		s = s[7:]
 	}
@@ -247,10 +247,11 @@ func addrSpec(s, hint string) string {
 	}
 	s = strings.TrimRight(strings.TrimLeft(s, " \t'`,.<>[]()|"), " \t'`,.<>()|")
 	s = strings.ReplaceAll(strings.ReplaceAll(s, " @", "@"), "@ ", "@")
-	if i := strings.LastIndexByte(s, '@'); i == 0 || i >= 0 && i == len(s)-1 {
+	a := Normal(s)
+	if i := strings.LastIndexByte(a, '@'); i == 0 || i >= 0 && i == len(a)-1 || a != Normal(a) { // the last: nothing but junk
 		return ""
 	}
-	return Normal(s)
+	return a
 }
 
 // cleanName decodes and cleans a display name, without the quotes that some programs leave round it.

@@ -9,29 +9,42 @@ import (
 
 // failureSubjects are what the subjects of reports about undelivered letters contain, folded.
 var failureSubjects = []string{
-	"undeliver", "undelivered", "not deliver", "non-deliver", "nondeliver", "delivery status", "delivery failure", "delivery has failed",
-	"delivery failed", "delivery error", "delivery problem", "delivery report", "delivery delay", "delivery incomplete", "delivery notification",
+	"undeliver", "undelivered", "not deliver", "non-deliver", "nondeliver", "delivery status", "delivery failure",
+	"delivery has failed",
+	"delivery failed", "delivery error", "delivery problem", "delivery report", "delivery delay", "delivery incomplete",
+	"delivery notification",
 	"delivery warning", "delivery unsuccessful", "error during delivery", "failure notice", "failure delivery", "failed delivery",
 	"mail failure", "mail failed", "failed mail", "failed message", "message failed", "returned mail", "returned to sender",
-	"returning message", "returned message", "mail returned", "message returned", "mail system error", "mail delivery", "message delivery",
-	"delayed mail", "message delayed", "mail delayed", "could not send", "could not be sent", "could not be delivered", "unable to deliver", "errors from",
+	"returning message", "returned message", "mail returned", "message returned", "mail system error", "mail delivery",
+	"message delivery",
+	"delayed mail", "message delayed", "mail delayed", "could not send", "could not be sent", "could not be delivered",
+	"unable to deliver", "errors from",
 	"unzustellbar", "nicht zustellbar", "zustellung fehlgeschlagen", "non remis", "échec de la remise", "non recapitato",
 	"mancato recapito", "no se puede entregar", "no entregado", "не доставлен", "недоставлен", "не удалось доставить",
-	"невозможно доставить", "ошибка доставки", "ошибка при доставке", "сбой доставки", "сбой при доставке", "возврат письма", "возвращено отправителю",
-	"недоставка", "задержка доставки", "доставка задержана", "доставка отложена", "отчет о доставке", "уведомление о доставке", "статус доставки",
+	"невозможно доставить", "ошибка доставки", "ошибка при доставке", "сбой доставки", "сбой при доставке",
+	"возврат письма", "возвращено отправителю",
+	"недоставка", "задержка доставки", "доставка задержана", "доставка отложена", "отчет о доставке",
+	"уведомление о доставке", "статус доставки",
 }
 
 // failureTexts are what the texts of such reports contain, folded.
 var failureTexts = []string{
-	"could not be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "not been delivered", "unable to deliver",
-	"wasn't able to deliver", "failed to deliver", "delivery failed", "delivery has failed", "delivery to the following", "undeliverable", "undelivered",
-	"delivery failure", "permanent failure", "permanent fatal error", "permanent error", "returned to sender", "returned message", "returned mail",
-	"user unknown", "unknown user", "no such user", "unknown recipient", "recipient unknown", "invalid recipient", "recipient address rejected",
-	"mailbox unavailable", "mailbox full", "mailbox is full", "over quota", "quota exceeded", "host unknown", "unknown host", "relay access denied",
-	"message delayed", "will keep trying", "will continue to try", "has not yet been delivered", "does not exist", "unrouteable address",
+	"could not be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "not been delivered",
+	"unable to deliver",
+	"wasn't able to deliver", "failed to deliver", "delivery failed", "delivery has failed", "delivery to the following",
+	"undeliverable", "undelivered",
+	"delivery failure", "permanent failure", "permanent fatal error", "permanent error", "returned to sender",
+	"returned message", "returned mail",
+	"user unknown", "unknown user", "no such user", "unknown recipient", "recipient unknown", "invalid recipient",
+	"recipient address rejected",
+	"mailbox unavailable", "mailbox full", "mailbox is full", "over quota", "quota exceeded", "host unknown",
+	"unknown host", "relay access denied",
+	"message delayed", "will keep trying", "will continue to try", "has not yet been delivered", "does not exist",
+	"unrouteable address",
 	"transcript of session", "reporting-mta", "final-recipient", "diagnostic-code", "arrival-date", "remote host said", "smtp error",
 	"не удалось доставить", "не может быть доставлено", "не было доставлено", "не доставлено", "создано автоматически сервером",
-	"невозможно доставить", "ящик переполнен", "пользователь не найден", "адресат не найден", "несуществующ", "почтовый ящик не существует",
+	"невозможно доставить", "ящик переполнен", "пользователь не найден", "адресат не найден", "несуществующ",
+	"почтовый ящик не существует",
 }
 
 // daemonLocals are the local parts from which mail servers write; daemonNames the names that they give themselves, folded.
@@ -64,6 +77,9 @@ func (r *reader) bounce() verdict {
 		return verdict{}
 	}
 	daemon, null := r.daemon(), r.nullSender()
+	if !daemon && !null && !failed {
+		return verdict{} // as nearly every letter: its text need not be searched
+	}
 	hits := r.failureHits()
 	switch {
 	case (daemon || null) && failed:

@@ -11,10 +11,9 @@ import (
 // cleanLine makes decoded text fit for one line that people read: valid UTF-8, NFC, blanks collapsed, without control
 // characters and without those that change the direction of writing or take no room. At most limit characters remain.
 func cleanLine(s string, limit int) string {
-	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
 	var out strings.Builder
 	blank, n := false, 0
-	for _, c := range s {
+	for _, c := range s { // an octet that is no UTF-8 comes as U+FFFD
 		switch {
 		case unicode.IsSpace(c):
 			blank = n > 0
@@ -33,7 +32,16 @@ func cleanLine(s string, limit int) string {
 		out.WriteRune(c)
 		n++
 	}
-	return out.String()
+	// Last, because what was taken out may have stood between a letter and its mark.
+	return cutRunes(norm.NFC.String(out.String()), limit)
+}
+
+// cutRunes cuts s to at most limit characters, without a blank at the end.
+func cutRunes(s string, limit int) string {
+	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return strings.TrimSpace(string([]rune(s)[:limit]))
 }
 
 // invisible reports whether a character has no place in a subject or a name: controls, marks of direction (RFC 9839 and
@@ -56,8 +64,7 @@ func cleanText(s string, limit int) string {
 	if len(s) > 2*limit {
 		s = s[:2*limit]
 	}
-	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
-	s = strings.ReplaceAll(s, "\r\n", "\n")
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
 	s = strings.ReplaceAll(s, "\r", "\n")
 	s = strings.Map(func(c rune) rune {
 		if c != '\n' && c != '\t' && unicode.IsControl(c) || c == 0xfeff {
@@ -65,7 +72,7 @@ func cleanText(s string, limit int) string {
 		}
 		return c
 	}, s)
-	return strings.TrimRight(cutUTF8(s, limit), " \t\n")
+	return strings.TrimRight(cutUTF8(norm.NFC.String(s), limit), " \t\n")
 }
 
 // cutUTF8 cuts s to at most limit octets without breaking a character.

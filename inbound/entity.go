@@ -156,7 +156,7 @@ func sniffBoundary(body []byte) string {
 			return before
 		}
 		before = ""
-		if len(line) > 4 && len(line) < 200 && line[0] == '-' && line[1] == '-' {
+		if len(line) > 3 && len(line) < 200 && line[0] == '-' && line[1] == '-' {
 			before = strings.TrimSpace(string(line[2:]))
 		}
 	}

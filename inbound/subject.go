@@ -35,13 +35,6 @@ func foldSubject(s string) string {
 	return cleanLine(strings.ReplaceAll(norm.NFC.String(s), "ё", "е"), 2*maxSubject)
 }
 
-func cutRunes(s string, limit int) string {
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return strings.TrimSpace(string([]rune(s)[:limit]))
-}
-
 // stripSubject removes prefixes, tags and trailers of a folded subject.
 func stripSubject(s string) string {
 	var tokens []string

@@ -233,3 +233,24 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestFirstConnectionsAtOnce opens new files from many sides: turning on WAL is the one thing that SQLite does not wait for.
+func TestFirstConnectionsAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "kontrol.db")
+		var wg sync.WaitGroup
+		errs := make([]error, 4)
+		for i := range errs {
+			wg.Go(func() {
+				db, err := store.Open(t.Context(), store.Config{URL: url, AllowOldSchema: true})
+				if err == nil {
+					err = db.Close()
+				}
+				errs[i] = err
+			})
+		}
+		wg.Wait()
+		must(t, errors.Join(errs...))
+	}
+}

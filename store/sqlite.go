@@ -89,16 +89,13 @@ func (db *DB) openSQLite(ctx context.Context, rest string) error {
 }
 
 func (db *DB) openSQLitePools(ctx context.Context, path string) (err error) {
-	db.write, db.writeSQL, err = openSQLitePool(sqliteDSN(path, ""), 1, db)
+	db.write, db.writeSQL, err = openSQLitePool(ctx, sqliteDSN(path, ""), 1, db)
 	if err != nil {
-		return err
-	}
-	if err := ready(ctx, db.writeSQL); err != nil {
 		return openFailed(path, err)
 	}
-	db.read, db.readSQL, err = openSQLitePool(sqliteDSN(path, "&_query_only=1"), sqliteReaders, db)
+	db.read, db.readSQL, err = openSQLitePool(ctx, sqliteDSN(path, "&_query_only=1"), sqliteReaders, db)
 	if err != nil {
-		return err
+		return openFailed(path, err)
 	}
 	if err := verifyPragmas(ctx, db.writeSQL, "0"); err != nil {
 		return err
@@ -110,13 +107,16 @@ func (db *DB) openSQLitePools(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-func openSQLitePool(dsn string, conns int, db *DB) (*gorm.DB, *sql.DB, error) {
+func openSQLitePool(ctx context.Context, dsn string, conns int, db *DB) (*gorm.DB, *sql.DB, error) {
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open database: %w", err)
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
+	if err := ready(ctx, pool); err != nil { // before gorm, which asks for the version and does not try again
+		return nil, nil, errors.Join(err, pool.Close())
+	}
 	g, err := openGorm(sqliteDialector{&sqlite.Dialector{DriverName: "sqlite", Conn: pool}}, db)
 	if err != nil {
 		return nil, nil, errors.Join(err, pool.Close())

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"kontrol/config"
@@ -61,9 +59,4 @@ func (c *cli) checked(cfg *config.Config) error {
 	c.out.line(c.out.paint(paintGood, "✓"), " ", c.Text("cli.check.sound", "Config", j.Config, "Database", j.Database,
 		"Mailboxes", models.Say("cli.count.mailboxes", "Count", len(j.Mailboxes))))
 	return c.out.err
-}
-
-// checkLive tries the servers, folders and database that the config names.
-func (c *cli) checkLive(_ context.Context, _ *config.Config) error {
-	return told(models.Say("cli.error.not_in_build", "Path", "kontrol check --live"))
 }

@@ -2,10 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 
+	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 
 	"kontrol/config"
+	"kontrol/daemon"
 	"kontrol/models"
 )
 
@@ -22,7 +30,77 @@ func (c *cli) runCommand() *cobra.Command {
 	})
 }
 
-// runDaemon runs until ctx ends.
-func (c *cli) runDaemon(_ context.Context, _ *config.Config) error {
-	return told(models.Say("cli.error.not_in_build", "Path", "kontrol run"))
+// runDaemon runs the daemon until ctx ends, and reads the config again on SIGHUP.
+func (c *cli) runDaemon(ctx context.Context, cfg *config.Config) error {
+	level := new(slog.LevelVar)
+	c.setLevel(level, cfg)
+	log := c.daemonLogger(cfg, level)
+	for _, w := range append(cfg.Warnings(), cfg.UnknownEnv(os.Environ(), "KONTROL_CONFIG")...) {
+		c.complain("! " + c.texts.Say(w))
+	}
+	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: log, Now: c.env.now, Load: func() (*config.Config, error) {
+		return config.Load(cfg.File(), c.env.getenv)
+	}})
+	if err != nil {
+		return err
+	}
+	c.complain(c.Text("cli.run.started", "Mailboxes", models.Say("cli.count.mailboxes", "Count", len(cfg.Mailboxes())),
+		"Database", cfg.RedactedDatabaseURL()))
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	for {
+		select {
+		case <-hup:
+			c.reload(ctx, app, level)
+		case err := <-done:
+			if err == nil {
+				c.complain(c.Text("cli.run.stopped"))
+			}
+			return err
+		}
+	}
+}
+
+// reload tells what a SIGHUP has brought. A broken config changes nothing.
+func (c *cli) reload(ctx context.Context, app *daemon.App, level *slog.LevelVar) {
+	got, err := app.Reload(ctx)
+	var wrong *config.Errors
+	if errors.As(err, &wrong) {
+		c.complain(c.Text("cli.run.reload_refused"))
+		c.complain(c.texts.Error(wrong))
+		return
+	}
+	if err != nil {
+		c.complain(c.errorText(err))
+		return
+	}
+	c.setLevel(level, app.Config())
+	if len(got.Applied) > 0 {
+		c.complain(c.Text("cli.run.reloaded", "Keys", strings.Join(got.Applied, ", ")))
+	} else {
+		c.complain(c.Text("cli.run.nothing_changed"))
+	}
+	if len(got.Restart) > 0 {
+		c.complain(c.Text("cli.run.needs_restart", "Keys", strings.Join(got.Restart, ", ")))
+	}
+}
+
+func (c *cli) setLevel(level *slog.LevelVar, cfg *config.Config) {
+	level.Set(cfg.LogLevel())
+	if c.flags.verbose {
+		level.Set(slog.LevelDebug)
+	}
+}
+
+// daemonLogger writes the daemon's log in the format that the config asks for.
+func (c *cli) daemonLogger(cfg *config.Config, level slog.Leveler) *slog.Logger {
+	asText := cfg.Log.Format == config.LogText || (cfg.Log.Format == config.LogAuto && c.env.terminal)
+	if !asText {
+		return slog.New(slog.NewJSONHandler(c.env.stderr, &slog.HandlerOptions{Level: level}))
+	}
+	plain := c.flags.noColor || c.env.getenv("NO_COLOR") != "" || !c.env.terminal
+	return slog.New(tint.NewHandler(c.env.stderr, &tint.Options{Level: level, NoColor: plain}))
 }

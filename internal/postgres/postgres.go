@@ -188,8 +188,41 @@ func Test(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return database(t, server, "template1")
+}
+
+// Template makes a database, lets prepare fill it and returns its name for Copy. It stays as long as the server; make one
+// for a whole test process. Prepare must leave no connection open.
+func Template(ctx context.Context, prepare func(url string) error) (string, error) {
+	server, err := shared()
+	if err != nil {
+		return "", err
+	}
+	name := "template_" + strings.ToLower(rand.Text())
+	if err := run(ctx, server, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	u, err := at(server, name)
+	if err != nil {
+		return "", err
+	}
+	return name, prepare(u)
+}
+
+// Copy is like Test, but the database begins as a copy of the template.
+func Copy(t testing.TB, template string) string {
+	t.Helper()
+	server, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return database(t, server, template)
+}
+
+func database(t testing.TB, server, template string) string {
+	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := run(t.Context(), server, "CREATE DATABASE "+name); err != nil {
+	if err := run(t.Context(), server, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -199,12 +232,21 @@ func Test(t testing.TB) string {
 			t.Error(err)
 		}
 	})
+	u, err := at(server, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// at returns the URL of another database of the server.
+func at(server, name string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
-		t.Fatalf("read %s: %v", EnvURL, err)
+		return "", fmt.Errorf("read %s: %w", EnvURL, err)
 	}
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), nil
 }
 
 func run(ctx context.Context, server, statement string) error {

@@ -2,7 +2,11 @@
 package storetest
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"kontrol/internal/postgres"
@@ -13,7 +17,56 @@ import (
 // with the test. The subtests run in parallel. Where PostgreSQL is missing, see postgres.Test.
 func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	t.Helper()
-	EachURL(t, func(t *testing.T, url string) { f(t, Open(t, store.Config{URL: url})) })
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		content, err := sqliteTemplate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "kontrol.db")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f(t, open(t, store.Config{URL: "sqlite:" + path}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		name, err := postgresTemplate()
+		if errors.Is(err, postgres.ErrMissing) {
+			postgres.Test(t) // skips or fails
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(t, open(t, store.Config{URL: postgres.Copy(t, name)}))
+	})
+}
+
+// sqliteTemplate is the content of a migrated database. Migrating takes far longer than copying.
+var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "kontrol-storetest")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "kontrol.db")
+	if err = migrate("sqlite:" + path); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	content, err := os.ReadFile(path)
+	return content, errors.Join(err, os.RemoveAll(dir))
+})
+
+// postgresTemplate is the name of a migrated database.
+var postgresTemplate = sync.OnceValues(func() (string, error) {
+	return postgres.Template(context.Background(), migrate)
+})
+
+func migrate(url string) error {
+	db, err := store.Open(context.Background(), store.Config{URL: url, AutoMigrateSchema: true})
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 // EachURL is like Each for tests that open the database themselves: it is empty, without any tables.
@@ -33,6 +86,11 @@ func EachURL(t *testing.T, f func(t *testing.T, url string)) {
 func Open(t testing.TB, cfg store.Config) *store.DB {
 	t.Helper()
 	cfg.AutoMigrateSchema = !cfg.AllowOldSchema
+	return open(t, cfg)
+}
+
+func open(t testing.TB, cfg store.Config) *store.DB {
+	t.Helper()
 	db, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
