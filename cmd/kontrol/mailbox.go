@@ -83,8 +83,8 @@ func (c *cli) mailboxList() *cobra.Command {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
-		return c.read(cmd.Context(), func(q *store.Queries) error {
-			h, err := c.gatherHealth(cmd.Context(), q)
+		return c.withDB(cmd.Context(), false, func(db *store.DB) error {
+			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
 				return err
 			}
@@ -98,12 +98,12 @@ func (c *cli) mailboxShow() *cobra.Command {
 		if err := c.arguments(cmd, args, 1, 1); err != nil {
 			return err
 		}
-		return c.read(cmd.Context(), func(q *store.Queries) error {
-			wanted, err := c.findMailbox(cmd.Context(), q, args[0])
+		return c.withDB(cmd.Context(), false, func(db *store.DB) error {
+			wanted, err := c.findMailbox(cmd.Context(), db.Read(), args[0])
 			if err != nil {
 				return err
 			}
-			h, err := c.gatherHealth(cmd.Context(), q)
+			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
 				return err
 			}

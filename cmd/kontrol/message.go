@@ -169,7 +169,7 @@ func (c *cli) showLetters(ctx context.Context, q *store.Queries, letters []store
 			c.subject(l.Letter), kind, strings.Join(whose, "; "), strings.Join(places, "; ")})
 	}
 	return c.out.list(c.flags.format, listing{columns: []column{
-		{title: "№", right: true}, {title: " "}, {title: c.Text("cli.column.arrived")}, {title: c.Text("cli.column.who"), flex: true},
+		{title: "№", right: true}, {title: "↔"}, {title: c.Text("cli.column.arrived")}, {title: c.Text("cli.column.who"), flex: true},
 		{title: c.Text("cli.column.subject"), flex: true}, {title: c.Text("cli.column.class")},
 		{title: c.Text("cli.column.client"), flex: true}, {title: c.Text("cli.column.where"), flex: true},
 	}, rows: rows, values: values, empty: empty})
