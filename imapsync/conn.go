@@ -27,7 +27,6 @@ type Conn struct {
 	listed    bool // all is filled in
 	space     *rawNamespace
 	spaceDone bool // NAMESPACE has been asked for
-	notes     []string
 }
 
 var _ Session = (*Conn)(nil)

@@ -251,7 +251,7 @@ func (d *dialer) askTLS(ctx context.Context, raw net.Conn, p place) error {
 		return d.account.refusal("greeting", s)
 	}
 	_ = raw.SetDeadline(time.Now().Add(d.account.Timeouts.Command))
-	if word, s, err = c.command("K1", "CAPABILITY"); err != nil {
+	if word, _, err = c.command("K1", "CAPABILITY"); err != nil {
 		return d.account.clearError(p, err)
 	}
 	if word != "OK" || !c.startTLS {

@@ -41,13 +41,18 @@ func (a Account) toldTemporary(key string, err error, pairs ...any) error {
 	return a.told(key, models.Temporary(err), pairs...)
 }
 
+// stopped makes the error of a command or a login that we gave up ourselves.
+func (a Account) stopped(err error) error {
+	return a.toldTemporary("lost", err, "Words", shortCause(err))
+}
+
 // dialError explains why there is no TCP connection.
 func (a Account) dialError(p place, err error) error {
 	err = fmt.Errorf("connect to %s: %w", p.addr, err)
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
-		return models.Temporary(err)
+		return a.stopped(err)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return a.toldTemporary("no_host", err, "Host", p.host)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -84,7 +89,7 @@ func (a Account) tlsError(p place, name string, err error) error {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return models.Temporary(err)
+		return a.stopped(err)
 	case errors.As(err, &authority):
 		return a.told("tls_unknown_ca", err)
 	case errors.As(err, &host):

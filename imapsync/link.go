@@ -101,7 +101,7 @@ func (l *link) lost(bounded context.Context, name string, err error) error {
 	case errors.Is(bounded.Err(), context.DeadlineExceeded) || isTimeout(cause):
 		err = fmt.Errorf("no complete answer in time: %w", context.DeadlineExceeded)
 	case bounded.Err() != nil:
-		return models.Temporary(fmt.Errorf("imap %s: %w", name, bounded.Err()))
+		return l.dialer.account.stopped(fmt.Errorf("imap %s: %w", name, bounded.Err()))
 	case cause != nil && !errors.Is(cause, io.EOF):
 		err = cause
 	case err == nil || errors.Is(err, io.ErrUnexpectedEOF):
@@ -124,7 +124,7 @@ func (l *link) login(ctx context.Context, username, secret string) error {
 			return err
 		}
 	} else if err := l.client.WaitGreeting(); err != nil {
-		return models.Temporary(fmt.Errorf("imap greeting: %w", err))
+		return a.stopped(fmt.Errorf("imap greeting: %w", err))
 	}
 	if err := l.capability(ctx); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (l *link) greet(ctx context.Context) error {
 	case errors.Is(cause, errNotIMAP):
 		return a.told("not_imap", fmt.Errorf("greeting of %s: %w", l.place.addr, cause))
 	case ctx.Err() != nil:
-		return models.Temporary(fmt.Errorf("imap greeting: %w", ctx.Err()))
+		return a.stopped(fmt.Errorf("imap greeting: %w", ctx.Err()))
 	case bounded.Err() != nil || isTimeout(cause):
 		return a.toldTemporary("silent", fmt.Errorf("greeting of %s: %w", l.place.addr, context.DeadlineExceeded))
 	default:
@@ -179,6 +179,10 @@ func (l *link) capability(ctx context.Context) error {
 		_, err := l.client.Capability().Wait()
 		return err
 	})
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		return nil // what the greeting told must do
+	}
 	return err
 }
 

@@ -16,7 +16,7 @@ type Session interface {
 	Caps() Caps
 	// Dead reports whether the session can no longer be used.
 	Dead() bool
-	// List returns all folders that can be selected, and dropped lines that could not be read as notes.
+	// List returns all folders that can be selected. Lines that could not be read are left out and logged.
 	List(ctx context.Context) ([]Listed, error)
 	// Create makes a folder and its missing parents, parents first, and subscribes to them. An existing folder is fine.
 	Create(ctx context.Context, name string) error

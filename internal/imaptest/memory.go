@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +47,6 @@ type MemoryOptions struct {
 // Memory is an IMAP server whose letters live in memory. It is safe for concurrent use.
 type Memory struct {
 	options  MemoryOptions
-	backend  *imapmemserver.Server
 	server   *imapserver.Server
 	listener net.Listener
 
@@ -147,11 +148,7 @@ func (m *Memory) CutAfter(n int64) { m.cut.Store(n) }
 // AddUser adds a user with an INBOX and the special folders.
 func (m *Memory) AddUser(name, password string) error {
 	u := &memoryUser{User: imapmemserver.NewUser(name, password), password: password, names: map[string]bool{}, subs: map[string]bool{}}
-	folders := []string{"INBOX"}
-	for f := range m.options.Special {
-		folders = append(folders, f)
-	}
-	for _, f := range folders {
+	for _, f := range append([]string{"INBOX"}, slices.Sorted(maps.Keys(m.options.Special))...) {
 		if err := u.Create(f, nil); err != nil {
 			return fmt.Errorf("make folder %s: %w", f, err)
 		}
