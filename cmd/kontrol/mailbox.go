@@ -56,8 +56,8 @@ func (c *cli) mailboxJSON(h health, m store.MailboxStatus) mailboxJSON {
 	return j
 }
 
-// mailboxListing is the table of mailboxes.
-func (c *cli) mailboxListing(h health) listing {
+// mailboxListing is the table of mailboxes. With brief the reasons are left out that attention tells below the table.
+func (c *cli) mailboxListing(h health, brief bool) listing {
 	l := listing{columns: []column{
 		{title: c.Text("cli.column.mailbox")}, {title: c.Text("cli.column.state"), flex: true},
 		{title: c.Text("cli.column.synced")}, {title: c.Text("cli.column.lag"), right: true},
@@ -70,7 +70,11 @@ func (c *cli) mailboxListing(h health) listing {
 		if m.SyncedAt != nil {
 			lag = c.span(c.env.now().Sub(*m.SyncedAt))
 		}
-		l.rows = append(l.rows, []string{m.Address, c.mailboxState(m.Mailbox, h.running), c.when(m.SyncedAt), lag,
+		shown := m.Mailbox
+		if _, told := c.mailboxAttention(m, h.running); told && brief {
+			shown.StateReason = models.Phrase{}
+		}
+		l.rows = append(l.rows, []string{m.Address, c.mailboxState(shown, h.running), c.when(m.SyncedAt), lag,
 			number(h.unanswered[m.ID]), number(m.Live[models.FolderControl]), number(m.Letters)})
 		values = append(values, c.mailboxJSON(h, m))
 	}
@@ -88,7 +92,7 @@ func (c *cli) mailboxList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.out.list(c.flags.format, c.mailboxListing(h))
+			return c.out.list(c.flags.format, c.mailboxListing(h, false))
 		})
 	})
 }

@@ -185,7 +185,7 @@ func (c *cli) showHealth(h health, attention []models.Phrase) error {
 		c.out.line(c.Text("cli.status.daemon"), " ", c.out.paint(code, word))
 		c.out.line()
 	}
-	if err := c.out.list(c.flags.format, c.mailboxListing(h)); err != nil || c.flags.format == formatCSV {
+	if err := c.out.list(c.flags.format, c.mailboxListing(h, c.flags.format == formatTable)); err != nil || c.flags.format == formatCSV {
 		return err
 	}
 	moves := countMoves(h.Mailboxes)
