@@ -108,7 +108,7 @@ func findStage(ctx context.Context, q *store.Queries, word string) (models.Stage
 	var words []string
 	known := make([]string, 0, len(stages))
 	for _, s := range stages {
-		if strings.EqualFold(s.Code, word) || strings.EqualFold(s.Name, word) {
+		if foldWord(s.Code) == foldWord(word) || foldWord(s.Name) == foldWord(word) {
 			return s, nil
 		}
 		words = append(words, s.Code, s.Name)

@@ -106,5 +106,5 @@ func (c *cli) daemonLogger(cfg *config.Config, level slog.Leveler) *slog.Logger 
 		return slog.New(slog.NewJSONHandler(c.env.stderr, &slog.HandlerOptions{Level: level}))
 	}
 	plain := c.flags.noColor || c.env.getenv("NO_COLOR") != "" || !c.env.terminal
-	return slog.New(tint.NewHandler(c.env.stderr, &tint.Options{Level: level, NoColor: plain}))
+	return slog.New(tint.NewTextHandler(c.env.stderr, &tint.Options{Level: level, NoColor: plain}))
 }
