@@ -83,8 +83,11 @@ func killed(t *testing.T, databaseURL string) {
 	}
 	close(people)
 	perLife, planned, midway := len(people)/kills+1, 0, 0
-	for range kills {
+	for i := range kills {
 		d := start(t, bin, path)
+		if i%5 != 0 { // every fifth is killed while it starts
+			d.waitReady()
+		}
 		for range perLife {
 			if act, ok := <-people; ok {
 				act()
@@ -246,6 +249,18 @@ func (p *process) killAfter(d time.Duration) {
 	<-p.ended
 }
 
+// waitReady waits until the program has said that it is at work.
+func (p *process) waitReady() {
+	p.t.Helper()
+	select {
+	case <-p.output.ready:
+	case err := <-p.ended:
+		p.t.Fatalf("the program ended while starting: %v\n%s", err, p.output.String())
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("the program did not start within 30 s\n%s", p.output.String())
+	}
+}
+
 // said keeps what a program has said, and tells when it said that it is at work.
 type said struct {
 	mu    sync.Mutex
@@ -273,11 +288,7 @@ func (s *said) String() string {
 // stop asks the program to stop, as systemd does, and wants exit code 0 within ten seconds.
 func (p *process) stop() {
 	p.t.Helper()
-	select {
-	case <-p.output.ready:
-	case <-time.After(30 * time.Second):
-		p.t.Errorf("the program did not start within 30 s\n%s", p.output.String())
-	}
+	p.waitReady()
 	if err := p.cmd.Process.Signal(sigterm); err != nil {
 		p.t.Fatal(err)
 	}
