@@ -242,7 +242,7 @@ func (d *dialer) askTLS(ctx context.Context, raw net.Conn, p place) error {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	_ = raw.SetDeadline(time.Now().Add(d.account.Timeouts.Greeting))
-	c := newClear(raw, newProtocolLog(d.account.ProtocolLog))
+	c := newPlaintext(raw, newProtocolLog(d.account.ProtocolLog))
 	word, s, err := c.line("*")
 	if err != nil {
 		return d.account.clearError(p, err)

@@ -99,6 +99,7 @@ func (g *guard) fetch(rest []byte) error {
 	}
 	if err == errSyntax { //nolint:errorlint // as above
 		a.damage()
+		c.header, c.text, c.whole = nil, nil, nil // a wrong length may have cut them short
 		g.note("a FETCH answer about UID %d could not be read to its end", uid)
 		if uid == 0 {
 			uid = findUID(l.line)

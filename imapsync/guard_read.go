@@ -256,12 +256,7 @@ func readStatus(b []byte) statusText {
 	if len(b) == 0 || b[0] != '[' {
 		return statusText{text: cleanText(b)}
 	}
-	end := bytes.IndexByte(b, ']')
-	if i := bytes.Index(b, []byte("])")); end > 0 && i == end { // PERMANENTFLAGS (… [x]) …]
-		if j := bytes.LastIndexByte(b, ']'); j > end {
-			end = j
-		}
-	}
+	end := codeEnd(b)
 	if end < 0 {
 		return statusText{text: cleanText(b)}
 	}
@@ -276,6 +271,22 @@ func readStatus(b []byte) statusText {
 		code = code[:60]
 	}
 	return statusText{code: code, args: string(args), text: cleanText(b[end+1:])}
+}
+
+// codeEnd finds the bracket that closes a response code; brackets in a list of flags belong to flags.
+func codeEnd(b []byte) int {
+	depth := 0
+	for i, c := range b {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ']' && depth <= 0:
+			return i
+		}
+	}
+	return bytes.IndexByte(b, ']')
 }
 
 // cleanText makes a server's words fit for logs, letters and go-imap: valid UTF-8, no control characters, not long.

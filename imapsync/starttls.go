@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// clear is the conversation in clear text before STARTTLS.
-type clear struct {
+// plaintext is the conversation in clear text before STARTTLS.
+type plaintext struct {
 	conn     net.Conn
 	br       *bufio.Reader
 	log      *protocolLog
 	startTLS bool // the server offers STARTTLS
 }
 
-func newClear(conn net.Conn, log *protocolLog) *clear {
-	return &clear{conn: conn, br: bufio.NewReaderSize(conn, 16<<10), log: log}
+func newPlaintext(conn net.Conn, log *protocolLog) *plaintext {
+	return &plaintext{conn: conn, br: bufio.NewReaderSize(conn, 16<<10), log: log}
 }
 
 var errClear = errors.New("unexpected line before STARTTLS")
 
 // command sends a command and returns its tagged result.
-func (c *clear) command(tag, name string) (string, statusText, error) {
+func (c *plaintext) command(tag, name string) (string, statusText, error) {
 	if c.log != nil {
 		c.log.write("C:", tag+" "+name)
 	}
@@ -41,7 +41,7 @@ func (c *clear) command(tag, name string) (string, statusText, error) {
 }
 
 // line reads one line. It returns an empty word for a line that has another tag than the one waited for.
-func (c *clear) line(tag string) (string, statusText, error) {
+func (c *plaintext) line(tag string) (string, statusText, error) {
 	line, err := c.br.ReadSlice('\n')
 	if err != nil {
 		if errors.Is(err, io.EOF) && len(line) > 0 || errors.Is(err, bufio.ErrBufferFull) {

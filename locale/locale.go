@@ -132,6 +132,8 @@ func (t *Texts) arg(v any) any {
 		return t.Say(models.Phrase{ID: id, Args: args})
 	case time.Time:
 		return t.Time(v)
+	case string:
+		return t.instant(v)
 	case []string:
 		return strings.Join(v, ", ")
 	case models.Strings:
@@ -149,6 +151,17 @@ func (t *Texts) arg(v any) any {
 		return v
 	}
 	return v
+}
+
+// instant shows a time that has been through JSON like any other time; every other string stays as it is.
+func (t *Texts) instant(s string) string {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[10] != 'T' {
+		return s
+	}
+	if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t.Time(at)
+	}
+	return s
 }
 
 // Time shows an instant as people here write it, in the zone of the texts: 23.11.2026 18:41.

@@ -59,6 +59,29 @@ func TestPhraseSurvivesJSON(t *testing.T) {
 	}
 }
 
+// TestTimeSurvivesJSON guards the explanation of a stored decision: it must show dates as the fresh one did.
+func TestTimeSurvivesJSON(t *testing.T) {
+	t.Parallel()
+	ru := mustTexts(t, "ru")
+	at := time.Date(2026, 11, 23, 15, 41, 7, 5, time.UTC)
+	b, err := json.Marshal(models.Say("x", "At", at, "Text", "2026-11-23", "Words", "2026-11-23 и Тогда же-то"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q models.Phrase
+	if err := json.Unmarshal(b, &q); err != nil {
+		t.Fatal(err)
+	}
+	if got := ru.arg(q.Args["At"]); got != "23.11.2026 18:41" {
+		t.Errorf("time after json: got %q", got)
+	}
+	for _, k := range []string{"Text", "Words"} {
+		if got := ru.arg(q.Args[k]); got != q.Args[k] {
+			t.Errorf("plain text after json: got %q", got)
+		}
+	}
+}
+
 func TestUnknownLanguageAndKey(t *testing.T) {
 	t.Parallel()
 	if _, err := New("de", nil); err == nil || !strings.Contains(err.Error(), "ru, en") {

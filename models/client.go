@@ -126,9 +126,9 @@ const (
 // supersedes the old one. A letter has at most one link with SupersededAt nil per client.
 type Link struct {
 	ID           int64      `gorm:"primaryKey"`
-	LetterID     int64      `gorm:"not null;index:ix_links_letter"`
+	LetterID     int64      `gorm:"not null;index:ix_links_letter;uniqueIndex:ux_links_current,priority:1,where:superseded_at IS NULL"`
 	Letter       *Letter    `gorm:"constraint:OnDelete:CASCADE"`
-	ClientID     int64      `gorm:"not null;index:ix_links_client"`
+	ClientID     int64      `gorm:"not null;index:ix_links_client;uniqueIndex:ux_links_current,priority:2,where:superseded_at IS NULL"`
 	Client       *Client    `gorm:"constraint:OnDelete:CASCADE"`
 	DealID       *int64     `gorm:"index:ix_links_deal"` // nil: client level
 	Deal         *Deal      `gorm:"constraint:OnDelete:RESTRICT"`

@@ -34,7 +34,7 @@ type Filing struct {
 	MailboxID         int64       `gorm:"not null;index:ix_filings_mailbox_state,priority:1"`
 	LetterID          int64       `gorm:"not null;index:ix_filings_letter"`
 	Letter            *Letter     `gorm:"constraint:OnDelete:RESTRICT"`
-	LocationID        int64       `gorm:"not null;uniqueIndex:ux_filings_location,priority:1"` // the copy to be moved
+	LocationID        int64       `gorm:"not null;uniqueIndex:ux_filings_location,priority:1;uniqueIndex:ux_filings_open,where:finished_at IS NULL"` // the copy to be moved
 	Location          *Location   `gorm:"constraint:OnDelete:RESTRICT"`
 	Generation        int         `gorm:"not null;default:1;uniqueIndex:ux_filings_location,priority:2"` // counts filings of one location
 	SourceFolderID    int64       `gorm:"not null"`
@@ -56,7 +56,7 @@ type Filing struct {
 	NextAttemptAt     *time.Time  // nil: at once
 	PlannedAt         time.Time   `gorm:"not null"`
 	SentAt            *time.Time
-	FinishedAt        *time.Time
+	FinishedAt        *time.Time // nil exactly while State is open
 }
 
 // Action says what a decision asks for.

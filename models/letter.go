@@ -44,7 +44,7 @@ type Letter struct {
 	Subject     string     `gorm:"not null;type:text"`
 	BaseSubject string     `gorm:"not null;type:text;index:ix_letters_base_subject"` // RFC 5256 and the Russian prefixes, folded
 	Date        *time.Time // the sender's clock; nil when missing or unreadable
-	ArrivedAt   time.Time  `gorm:"not null"` // INTERNALDATE of the first copy seen: the clock that counts
+	ArrivedAt   time.Time  `gorm:"not null;index:ix_letters_arrived"` // INTERNALDATE of the first copy seen: the clock that counts
 	Size        int64      `gorm:"not null;default:0"`
 	Text        string     `gorm:"not null;type:text"` // start of the plain text; kept only for letters tied to a client
 	ClassReason Phrase     `gorm:"not null;type:text"` // why it has this class
@@ -88,6 +88,7 @@ type Location struct {
 	Size         int64      `gorm:"not null;default:0"`
 	HeaderHash   string     `gorm:"not null;size:64"`       // hex SHA-256 of the header block as fetched; finds the copy after a move
 	HandsOff     bool       `gorm:"not null;default:false"` // a person put it here: it is never moved by Kontrol again
+	FirstLook    bool       `gorm:"not null;default:false"` // it lay there when the folder was looked at for the first time
 	SeenAt       time.Time  `gorm:"not null"`
 	GoneAt       *time.Time `gorm:"index:ix_locations_gone"`
 }

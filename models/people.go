@@ -23,7 +23,7 @@ type Manager struct {
 	Email     string      `gorm:"not null;size:320;uniqueIndex:ux_managers_email"` // normalised
 	Role      ManagerRole `gorm:"not null;size:20"`
 	Timezone  string      `gorm:"not null;size:60"` // IANA name
-	Active    bool        `gorm:"not null;default:true"`
+	Active    bool        `gorm:"not null"`
 	CreatedAt time.Time   `gorm:"not null"`
 	UpdatedAt time.Time   `gorm:"not null"`
 }

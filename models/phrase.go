@@ -10,8 +10,9 @@ import (
 // Package locale renders it. Decisions and traces are stored as phrases, so that a change of language also changes
 // what is said about the past. The zero Phrase says nothing.
 //
-// An argument may be a string, a number, a bool, a Phrase or a slice of strings. The argument "Count" picks the plural
-// form. After a round trip through JSON numbers are float64 and a nested Phrase is a map: locale accepts both.
+// An argument may be a string, a number, a bool, an instant, a Phrase or a slice of strings. The argument "Count" picks the
+// plural form. After a round trip through JSON numbers are float64, an instant is its RFC 3339 text and a nested Phrase is
+// a map: locale accepts all of them.
 type Phrase struct {
 	ID   string         `json:"id"`
 	Args map[string]any `json:"args,omitempty"`

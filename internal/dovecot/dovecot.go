@@ -59,7 +59,7 @@ type Server struct {
 var ErrMissing = errors.New("dovecot with its IMAP and LMTP servers is not installed; run scripts/test-deps.sh")
 
 // startTime bounds one start: Dovecot needs 0.2 s, a busy machine more.
-const startTime = 30 * time.Second
+const startTime = 2 * time.Minute
 
 // Test starts a server that lives as long as the test. Where Dovecot is missing the test fails, or is skipped with
 // KONTROL_TEST_SKIP_SERVERS=1 in the environment. When the test fails, the end of the server's log is shown.

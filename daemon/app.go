@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"kontrol/config"
+	"kontrol/imapsync"
+	"kontrol/inbound"
+	"kontrol/models"
+	"kontrol/store"
+)
+
+// StopWithin is how long a graceful stop may take: half of it for the mailboxes to finish the command they are at, the
+// rest for jobs and the database. What is not finished by then is found in the journal at the next start.
+const StopWithin = 10 * time.Second
+
+// Options are what App needs from outside.
+type Options struct {
+	Config *config.Config
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
+	Timing imapsync.Timing  // zero values mean the defaults; tests and the demo shorten some
+	// Load reads the config again for Reload. Nil: Reload reports that there is nothing to read.
+	Load func() (*config.Config, error)
+}
+
+// App is the running daemon as a value. Make it with New, run it once with Run. Poke, Reload and DB may be called from
+// any goroutine while it runs.
+type App struct {
+	opts   Options
+	log    *slog.Logger
+	now    func() time.Time
+	db     *store.DB
+	intake *Intake
+	undo   []func() // what New has opened, last first
+
+	mu    sync.Mutex
+	cfg   *config.Config
+	boxes map[int64]*watched
+}
+
+// New opens and migrates the database, takes the daemon's lock on it, stores who works here and builds the mailboxes'
+// engines. It connects to no mail server yet. On error everything opened so far is closed again. Close it if Run is never
+// called.
+func New(ctx context.Context, o Options) (*App, error) {
+	a := &App{opts: o, log: o.Logger.With("component", "daemon"), now: o.Now, cfg: o.Config, boxes: map[int64]*watched{}}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if err := a.build(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	db, err := store.Open(ctx, store.Config{URL: a.cfg.DatabaseURL(), Logger: a.opts.Logger, Now: a.now, AutoMigrateSchema: true})
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	a.db = db
+	a.undo = append(a.undo, func() {
+		if err := db.Close(); err != nil {
+			a.log.Error("closing the database", "error", err)
+		}
+	})
+	unlock, err := db.LockDaemon(ctx)
+	if err != nil {
+		return fmt.Errorf("lock database for the daemon: %w", err)
+	}
+	a.undo = append(a.undo, unlock)
+	a.intake = NewIntake(db, settingsOf(a.cfg), a.poke, a.now, a.opts.Logger)
+	rows, err := a.storeStaff(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range a.cfg.Mailboxes() {
+		row, ok := rows[models.NormalAddress(m.Address)]
+		if !ok {
+			return fmt.Errorf("mailbox %s: %w", m.Address, models.ErrNotFound)
+		}
+		a.boxes[row.ID] = a.newWatched(row, m)
+	}
+	return nil
+}
+
+// settingsOf takes from the config what intake needs.
+func settingsOf(c *config.Config) Settings {
+	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: c.Triage.FirstLook.Std()}
+}
+
+// storeStaff writes managers and mailboxes of the config into the store and returns the mailboxes by address.
+func (a *App) storeStaff(ctx context.Context) (map[string]models.Mailbox, error) {
+	if err := a.db.Tx(ctx, func(tx *store.Tx) error { return syncStaff(tx.Context(), tx, a.cfg) }); err != nil {
+		return nil, fmt.Errorf("store managers and mailboxes: %w", err)
+	}
+	all, err := a.db.Read().Mailboxes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read mailboxes: %w", err)
+	}
+	rows := make(map[string]models.Mailbox, len(all))
+	for _, m := range all {
+		rows[m.Address] = m
+	}
+	return rows, nil
+}
+
+// DB returns the store that the daemon runs on.
+func (a *App) DB() *store.DB { return a.db }
+
+// poke wakes the engines of the given mailboxes, if they run here.
+func (a *App) poke(ids ...int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		if w, ok := a.boxes[id]; ok {
+			w.syncer.Poke()
+		}
+	}
+}
+
+// Run watches all mailboxes until ctx ends, then stops gracefully within StopWithin. It returns nil after a graceful
+// stop. A mailbox that cannot be watched does not end Run: it is shown by `kontrol status`.
+func (a *App) Run(ctx context.Context) error {
+	defer a.Close()
+	jobs, err := a.db.StartJobs(ctx, store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
+	if err != nil {
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	a.log.Info("started", "mailboxes", len(a.boxes))
+	var wg sync.WaitGroup
+	for _, w := range a.boxes {
+		wg.Go(func() { a.watch(ctx, w) })
+	}
+	<-ctx.Done()
+	a.log.Info("stopping", "within", StopWithin)
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
+	defer cancel()
+	stopped := make(chan struct{})
+	go func() { wg.Wait(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-stopCtx.Done():
+		err = errors.New("mailboxes did not stop in time; open moves are resolved at the next start")
+	}
+	if jerr := jobs.Stop(stopCtx); jerr != nil {
+		err = errors.Join(err, fmt.Errorf("stop the job queue: %w", jerr))
+	}
+	return err
+}
+
+// Close releases what New has opened. It is called by Run; calling it again does nothing.
+func (a *App) Close() {
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		a.undo[i]()
+	}
+	a.undo = nil
+}
+
+// stagger spreads the first connections of many mailboxes, so that a start is not a storm of logins.
+func (a *App) stagger(ctx context.Context) bool {
+	limit := min(time.Duration(len(a.boxes))*20*time.Millisecond, 30*time.Second)
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(limit) + 1)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,240 @@
+package deals
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"kontrol/models"
+)
+
+// ClientRow is one client of an imported table; several lines of the table may have gone into it.
+type ClientRow struct {
+	Line     int // the first line it was read from, counted from 1
+	Name     string
+	INN      string // "" when unknown; else valid
+	KPP      string
+	Domains  []string // corporate domains, normalised
+	Manager  string   // as written: a name or an address
+	Comment  string
+	Contacts []ContactRow
+}
+
+// ContactRow is one person of a client. Name is "" for an address or phone without a person.
+type ContactRow struct {
+	Line     int
+	Name     string
+	Position string
+	Emails   []string // as NormalEmail gives them
+	Phones   []string // as NormalPhone gives them
+}
+
+// RowError says what is wrong with a line, or with the file when Line is 0.
+type RowError struct {
+	Line  int
+	Value string        // the words at fault; "" when something is missing
+	Text  models.Phrase // for people; names the words, not the line
+	Kept  bool          // only a warning: the line was taken in
+}
+
+// ParseClients reads a table of clients: UTF-8 (with or without a byte order mark), UTF-16 with one, or windows-1251;
+// columns divided by semicolon, comma or tab; titles in the first line, in Russian or English, in any order. A line with
+// a mistake is reported and left out, the others are kept; lines with one INN, or one name where the INN does not say
+// otherwise, make one client. It never asks what is stored already: that is the caller's part. A file above 16 MiB is refused, and
+// after a hundred unclosed quotation marks the rest is not read.
+func ParseClients(r io.Reader) ([]ClientRow, []RowError) {
+	text, bad := readText(r)
+	if bad != nil {
+		return nil, []RowError{*bad}
+	}
+	records, problems := splitTable(text)
+	records = slices.DeleteFunc(records, func(r record) bool { return strings.TrimSpace(strings.Join(r.fields, "")) == "" })
+	if len(records) == 0 {
+		return nil, append(problems, RowError{Text: models.Say("deals.import.empty")})
+	}
+	kinds, more, fatal := readHeader(records[0].fields, records[0].line)
+	problems = append(problems, more...)
+	if fatal {
+		return nil, problems
+	}
+	m := newMerger()
+	for _, rec := range records[1:] {
+		row, errs := readRow(rec, kinds)
+		problems = append(problems, errs...)
+		if !slices.ContainsFunc(errs, func(e RowError) bool { return !e.Kept }) {
+			problems = append(problems, m.add(row)...)
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b RowError) int { return a.Line - b.Line })
+	return m.clients, problems
+}
+
+// rowReader collects one line.
+type rowReader struct {
+	row     ClientRow
+	contact ContactRow
+	errs    []RowError
+}
+
+func (r *rowReader) wrong(value string, kept bool, text models.Phrase) {
+	r.errs = append(r.errs, RowError{Line: r.row.Line, Value: value, Kept: kept, Text: text})
+}
+
+func readRow(rec record, kinds []column) (ClientRow, []RowError) {
+	r := &rowReader{row: ClientRow{Line: rec.line}, contact: ContactRow{Line: rec.line}}
+	for i, field := range rec.fields {
+		value := strings.Join(strings.Fields(field), " ")
+		if value == "" {
+			continue
+		}
+		if i >= len(kinds) {
+			r.wrong(value, false, models.Say("deals.import.extra", "Value", value))
+			continue
+		}
+		r.cell(kinds[i], value)
+	}
+	if r.row.Name == "" {
+		r.wrong("", false, models.Say("deals.import.no_name"))
+	}
+	if c := r.contact; c.Name != "" || len(c.Emails) > 0 || len(c.Phones) > 0 {
+		r.row.Contacts = []ContactRow{c}
+	}
+	return r.row, r.errs
+}
+
+func (r *rowReader) cell(kind column, value string) {
+	switch kind {
+	case columnName:
+		r.row.Name = value
+	case columnINN:
+		r.inn(value)
+	case columnKPP:
+		r.kpp(value)
+	case columnEmail:
+		r.emails(value)
+	case columnPhone:
+		r.phones(value)
+	case columnContact:
+		r.contact.Name = value
+	case columnPosition:
+		r.contact.Position = value
+	case columnDomain:
+		r.domains(value)
+	case columnManager:
+		r.row.Manager = value
+	case columnComment:
+		r.row.Comment = strings.TrimSpace(r.row.Comment + "\n" + value)
+	case columnNone:
+	}
+}
+
+func (r *rowReader) inn(value string) {
+	inn := strings.Trim(strings.ReplaceAll(value, " ", ""), "'`’")
+	zero := "0" + inn
+	switch {
+	case ValidINN(inn):
+		r.row.INN = inn
+	case ValidINN(zero):
+		r.row.INN = zero
+		r.wrong(value, true, models.Say("deals.import.inn_zero", "Value", value, "Fixed", zero))
+	default:
+		r.wrong(value, false, models.Say("deals.import.inn", "Value", value))
+	}
+}
+
+func (r *rowReader) kpp(value string) {
+	kpp := strings.ToUpper(strings.Trim(strings.ReplaceAll(value, " ", ""), "'`’"))
+	zero := "0" + kpp
+	switch {
+	case ValidKPP(kpp):
+		r.row.KPP = kpp
+	case ValidKPP(zero):
+		r.row.KPP = zero
+		r.wrong(value, true, models.Say("deals.import.kpp_zero", "Value", value, "Fixed", zero))
+	default:
+		r.wrong(value, false, models.Say("deals.import.kpp", "Value", value))
+	}
+}
+
+// ValidKPP reports whether s has the form of a KPP: nine digits, of which the fifth and sixth may be Latin capitals.
+func ValidKPP(s string) bool {
+	if len(s) != 9 {
+		return false
+	}
+	for i := range len(s) {
+		digit := s[i] >= '0' && s[i] <= '9'
+		if !digit && ((i != 4 && i != 5) || s[i] < 'A' || s[i] > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// emails reads addresses divided by commas, semicolons or blanks. Names beside addresses in angle brackets are passed over.
+func (r *rowReader) emails(value string) {
+	named := strings.Contains(value, "<")
+	for _, word := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",; |", c) }) {
+		if named && !strings.Contains(word, "@") {
+			continue
+		}
+		e, ok := NormalEmail(strings.TrimPrefix(strings.ToLower(word), "mailto:"))
+		if !ok {
+			r.wrong(word, false, models.Say("deals.import.email", "Value", word))
+		} else if !slices.Contains(r.contact.Emails, e) {
+			r.contact.Emails = append(r.contact.Emails, e)
+		}
+	}
+}
+
+func (r *rowReader) phones(value string) {
+	for _, word := range splitPhones(value) {
+		p, ok := NormalPhone(word)
+		if !ok {
+			r.wrong(word, true, models.Say("deals.import.phone", "Value", word))
+		} else if !slices.Contains(r.contact.Phones, p) {
+			r.contact.Phones = append(r.contact.Phones, p)
+		}
+	}
+}
+
+// splitPhones divides phones at commas, semicolons and bars, and keeps an extension with its phone.
+func splitPhones(value string) []string {
+	var out []string
+	for _, word := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",;|", c) }) {
+		word = strings.TrimSpace(word)
+		if len(out) > 0 && extension.FindString(word) == word {
+			out[len(out)-1] += " " + word
+		} else if word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+func (r *rowReader) domains(value string) {
+	for _, word := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",; |", c) }) {
+		d, err := CorporateDomain(hostOf(word), nil)
+		if err != nil {
+			p, _ := models.PhraseOf(err)
+			r.wrong(word, false, p)
+		} else if !slices.Contains(r.row.Domains, d) {
+			r.row.Domains = append(r.row.Domains, d)
+		}
+	}
+}
+
+// hostOf takes the host out of a web address or a mail address.
+func hostOf(s string) string {
+	s = strings.ToLower(s)
+	if _, rest, ok := strings.Cut(s, "://"); ok {
+		s = rest
+	}
+	if i := strings.IndexAny(s, "/?#"); i >= 0 {
+		s = s[:i]
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = s[i+1:]
+	}
+	s, _, _ = strings.Cut(s, ":")
+	return strings.TrimPrefix(s, "www.")
+}

@@ -1,0 +1,61 @@
+package deals
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// legalForms are the words that say what kind of company it is, folded as NameKey folds; several words are joined by a
+// blank. The longer stand before the shorter that they contain.
+var legalForms = [...]string{
+	"общество с ограниченной ответственностью", "общество с дополнительной ответственностью",
+	"публичное акционерное общество", "непубличное акционерное общество", "открытое акционерное общество",
+	"закрытое акционерное общество", "акционерное общество", "индивидуальный предприниматель",
+	"научно производственное объединение", "научно производственное предприятие", "производственный кооператив",
+	"товарищество с ограниченной ответственностью", "частное предприятие",
+	"limited liability company", "joint stock company",
+	"о о о", "о а о", "з а о", "а о", "п а о", "и п", "l l c",
+	"ооо", "оао", "зао", "ао", "пао", "нао", "одо", "тоо", "ип", "чп", "пк", "нпо", "нпп", "нпф", "ано", "нко", "фгуп", "гуп", "муп",
+	"фгбу", "фгау", "гбу", "мбу", "чуп", "уп", "пбоюл",
+	"ooo", "oao", "zao", "pao", // typed with Latin letters
+	"llc", "llp", "ltd", "limited", "inc", "gmbh", "corp", "plc", "jsc", "pjsc", "ojsc", "cjsc",
+}
+
+// NameKey folds the name of a company for search and comparison: lower case, ё as е, punctuation and quotes as blanks,
+// legal forms (ООО, АО, ИП, LLC and the like) removed wherever they stand as words, blanks collapsed. A name that
+// consists of legal forms only keeps them. NameKey of a key is that key.
+func NameKey(name string) string {
+	words := foldWords(name)
+	for {
+		rest := dropForm(words)
+		if len(rest) == len(words) || len(rest) == 0 {
+			return strings.Join(words, " ")
+		}
+		words = rest
+	}
+}
+
+// foldWords splits a text into lower-case words of letters, digits and the signs that tell names apart.
+func foldWords(s string) []string {
+	s = strings.ToLower(norm.NFKC.String(s))
+	s = norm.NFKC.String(strings.ReplaceAll(s, "ё", "е"))
+	return strings.FieldsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '&' && r != '+'
+	})
+}
+
+// dropForm removes the first legal form found in the words, or returns them as they are.
+func dropForm(words []string) []string {
+	for _, form := range legalForms {
+		parts := strings.Fields(form)
+		for i := 0; i+len(parts) <= len(words); i++ {
+			if slices.Equal(words[i:i+len(parts)], parts) {
+				return slices.Concat(words[:i], words[i+len(parts):])
+			}
+		}
+	}
+	return words
+}

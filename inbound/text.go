@@ -1,0 +1,218 @@
+package inbound
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// readableText returns the start of what a person reads in the letter: plain text where there is any, else what the HTML
+// says. Attachments and letters within the letter are left out. At most maxText octets of valid UTF-8.
+func (e *entity) readableText(hint string) string {
+	t := texter{hint: hint, left: maxText}
+	return cleanText(t.text(e), maxText)
+}
+
+// texter gathers text until it has enough.
+type texter struct {
+	hint string
+	left int // octets that are still wanted
+}
+
+func (t *texter) text(e *entity) string {
+	if t.left <= 0 || e.attached() {
+		return ""
+	}
+	switch {
+	case e.media.kind == "multipart/alternative":
+		return t.alternative(e)
+	case e.children != nil:
+		return t.all(e)
+	case e.media.kind == "text/html", e.media.kind == "" && looksHTML(e.body):
+		return t.took(htmlText(e.decoded(8*maxText), e.media.params["charset"], t.hint))
+	case e.media.major() == "text" && !textWithoutReader(e.media.kind), e.media.kind == "", e.media.major() == e.media.kind:
+		return t.took(decodeCharset(e.media.params["charset"], e.decoded(2*maxText), t.hint))
+	}
+	return ""
+}
+
+func (t *texter) took(s string) string {
+	t.left -= len(s)
+	return s
+}
+
+// all joins the texts of the parts. A report says it in its first part, the rest is for machines.
+func (t *texter) all(e *entity) string {
+	parts := e.children
+	if e.media.kind == "multipart/report" {
+		parts = parts[:min(1, len(parts))]
+	}
+	var out []string
+	for _, c := range parts {
+		if s := t.text(c); strings.TrimSpace(s) != "" {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// alternative prefers plain text; only when there is none, or it is empty, anything else. See RFC 2046 section 5.1.4.
+func (t *texter) alternative(e *entity) string {
+	for _, c := range e.children {
+		if c.media.kind == "text/plain" || c.media.kind == "" {
+			if s := t.text(c); strings.TrimSpace(s) != "" {
+				return s
+			}
+		}
+	}
+	for _, c := range e.children {
+		if c.media.kind != "text/plain" {
+			if s := t.text(c); strings.TrimSpace(s) != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// attached reports whether the part is a file rather than text to be read.
+func (e *entity) attached() bool { return e.disposition.kind == "attachment" }
+
+// textWithoutReader names the kinds under text/ that nobody reads.
+func textWithoutReader(kind string) bool {
+	switch kind {
+	case "text/calendar", "text/csv", "text/x-amp-html", "text/rtf", "text/vcard", "text/x-vcard", "text/directory", "text/css",
+		"text/xml", "text/javascript", "text/rfc822-headers", "text/x-moz-deleted", "text/watch-html":
+		return true
+	}
+	return false
+}
+
+func looksHTML(b []byte) bool {
+	b = bytes.ToLower(bytes.TrimSpace(b[:min(len(b), 200)]))
+	return bytes.HasPrefix(b, []byte("<html")) || bytes.HasPrefix(b, []byte("<!doctype html"))
+}
+
+// htmlText turns HTML into plain text: a line for each block, nothing of scripts and styles. Nothing is fetched.
+func htmlText(b []byte, charset, hint string) string {
+	if charset == "" {
+		charset = metaCharset(b)
+	}
+	w := htmlWriter{}
+	z := html.NewTokenizer(strings.NewReader(decodeCharset(charset, b, hint)))
+	z.SetMaxBuf(1 << 20)
+	for w.out.Len() < 2*maxText {
+		switch z.Next() {
+		case html.ErrorToken:
+			return w.out.String()
+		case html.TextToken:
+			w.write(z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, _ := z.TagName()
+			w.open(atom.Lookup(name))
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			w.close(atom.Lookup(name))
+		}
+	}
+	return w.out.String()
+}
+
+// htmlWriter is the state of htmlText.
+type htmlWriter struct {
+	out   strings.Builder
+	skip  atom.Atom // inside this element nothing is readable
+	blank bool      // a blank is due before the next word
+	lines int       // line ends written since the last word
+}
+
+func (w *htmlWriter) write(b []byte) {
+	if w.skip != 0 {
+		return
+	}
+	s := string(b)
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		w.blank = w.blank || s != ""
+		return
+	}
+	if strings.TrimLeft(s, " \t\r\n\u00a0") != s {
+		w.blank = true
+	}
+	for _, word := range words {
+		if w.blank && w.out.Len() > 0 && w.lines == 0 {
+			w.out.WriteByte(' ')
+		}
+		w.out.WriteString(word)
+		w.blank, w.lines = true, 0
+	}
+	w.blank = strings.TrimRight(s, " \t\r\n\u00a0") != s
+}
+
+func (w *htmlWriter) newline(atMost int) {
+	if w.out.Len() > 0 && w.lines < atMost {
+		w.out.WriteByte('\n')
+		w.lines++
+	}
+	w.blank = false
+}
+
+func (w *htmlWriter) open(a atom.Atom) {
+	if w.skip != 0 {
+		return
+	}
+	switch a {
+	case atom.Script, atom.Style, atom.Title:
+		w.skip = a
+	case atom.Br:
+		w.newline(2)
+	case atom.Td, atom.Th:
+		w.blank = true
+	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table:
+		w.block()
+	case atom.Div, atom.Tr, atom.Li, atom.Ul, atom.Ol, atom.Hr, atom.Pre, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Body:
+		if w.lines == 0 {
+			w.newline(1)
+		}
+	}
+}
+
+// block begins or ends a paragraph: an empty line stands between.
+func (w *htmlWriter) block() {
+	for w.out.Len() > 0 && w.lines < 2 {
+		w.newline(2)
+	}
+}
+
+func (w *htmlWriter) close(a atom.Atom) {
+	if w.skip != 0 {
+		if a == w.skip {
+			w.skip = 0
+		}
+		return
+	}
+	switch a {
+	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table:
+		w.block()
+	case atom.Div, atom.Tr, atom.Li, atom.Ul, atom.Ol, atom.Pre:
+		if w.lines == 0 {
+			w.newline(1)
+		}
+	}
+}
+
+// metaCharset looks for the charset in the head of an HTML text.
+func metaCharset(b []byte) string {
+	head := bytes.ToLower(b[:min(len(b), 2048)])
+	i := bytes.Index(head, []byte("charset="))
+	if i < 0 {
+		return ""
+	}
+	v := bytes.TrimLeft(head[i+len("charset="):], `"' `)
+	if j := bytes.IndexAny(v, "\"'> ;/"); j >= 0 {
+		v = v[:j]
+	}
+	return string(v)
+}

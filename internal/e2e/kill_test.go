@@ -1,0 +1,231 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"kontrol/internal/dovecot"
+	"kontrol/internal/postgres"
+	"kontrol/models"
+	"kontrol/store"
+)
+
+// kills is how often the daemon is killed in one run.
+const kills = 50
+
+var build = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "kontrol")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "kontrol/cmd/kontrol").CombinedOutput()
+	if err != nil {
+		return "", &buildError{err, out}
+	}
+	return path, nil
+})
+
+type buildError struct {
+	err error
+	out []byte
+}
+
+func (e *buildError) Error() string { return e.err.Error() + "\n" + string(e.out) }
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestKilledFiftyTimes runs the program as a user does and kills it with SIGKILL at fifty random moments while letters
+// come and answers appear; after each kill it is started again. In the end everything must be as if nothing had happened.
+func TestKilledFiftyTimes(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		killed(t, "sqlite:"+filepath.Join(t.TempDir(), "kontrol.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		killed(t, postgres.Test(t))
+	})
+}
+
+func killed(t *testing.T, databaseURL string) {
+	t.Helper()
+	bin := program(t)
+	srv := dovecot.Test(t, dovecot.Options{})
+	path := writeConfig(t, srv, databaseURL)
+	units := newUnits(185, "kill")
+	db, err := store.Open(t.Context(), store.Config{URL: databaseURL, AutoMigrateSchema: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	storeDeals(t, db, units)
+	out := newOutside(t, srv)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, seed))
+
+	// The people: they never wait for the program. Letters and answers are spread over the whole time.
+	people := make(chan func(), 4*len(units))
+	for _, u := range units {
+		people <- func() { out.arrive(u) }
+		people <- func() { out.reply(u) }
+	}
+	close(people)
+	perLife := len(people)/kills + 1
+	for range kills {
+		d := start(t, bin, path)
+		for range perLife {
+			if act, ok := <-people; ok {
+				act()
+			}
+		}
+		d.killAfter(time.Duration(rnd.IntN(900)) * time.Millisecond)
+	}
+	for act := range people {
+		act()
+	}
+	d := start(t, bin, path)
+	out.settled(units, 90*time.Second)
+	d.stop()
+	out.check(units)
+	checkBooks(t, db)
+
+	// Once more from the start: nothing may be done a second time.
+	d = start(t, bin, path)
+	waitSynced(t, db, time.Now())
+	d.stop()
+	out.check(units)
+	report(t, db)
+}
+
+// checkBooks compares the journal with itself: nothing is left open, and no letter was filed twice.
+func checkBooks(t *testing.T, db *store.DB) {
+	t.Helper()
+	open, err := db.Read().OpenFilingsCount(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for box, n := range open {
+		if n > 0 {
+			t.Errorf("mailbox %d: %d filings still open", box, n)
+		}
+	}
+}
+
+// report tells how the moves ended, for the record.
+func report(t *testing.T, db *store.DB) {
+	t.Helper()
+	boxes, err := db.Read().Mailboxes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[models.FilingState]int{}
+	attempts := 0
+	for _, b := range boxes {
+		folders, err := db.Read().Folders(t.Context(), b.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range folders {
+			filings, err := db.Read().FilingsTo(t.Context(), f.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range filings {
+				states[x.State]++
+				attempts += x.Attempts
+			}
+		}
+	}
+	t.Logf("filings by state: %v, commands sent: %d", states, attempts)
+}
+
+// waitSynced waits until every mailbox has been looked at completely after a moment.
+func waitSynced(t *testing.T, db *store.DB, after time.Time) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		boxes, err := db.Read().Mailboxes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := 0
+		for _, b := range boxes {
+			if b.SyncedAt != nil && b.SyncedAt.After(after) {
+				ready++
+			}
+		}
+		if ready == len(managers) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("mailboxes were not looked at within 30 s")
+		}
+		<-tick.C
+	}
+}
+
+// process is the program, running.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	cancel context.CancelFunc
+	output bytes.Buffer
+	ended  chan error
+}
+
+func start(t *testing.T, bin, config string) *process {
+	t.Helper()
+	p := &process{t: t, ended: make(chan error, 1)}
+	p.cmd = exec.Command(bin, "--config", config, "run")
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	return p
+}
+
+// killAfter kills the program with SIGKILL after a while. A program that has ended by itself has failed.
+func (p *process) killAfter(d time.Duration) {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		p.t.Fatalf("the program ended by itself: %v\n%s", err, p.output.String())
+	case <-time.After(d):
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+	<-p.ended
+}
+
+// stop asks the program to stop, as systemd does, and wants exit code 0 within ten seconds.
+func (p *process) stop() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sigterm); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			p.t.Errorf("stop: %v\n%s", err, p.output.String())
+		}
+	case <-time.After(15 * time.Second):
+		_ = p.cmd.Process.Kill()
+		p.t.Errorf("the program did not stop within 15 s\n%s", p.output.String())
+	}
+}

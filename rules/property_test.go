@@ -1,0 +1,163 @@
+package rules_test
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"kontrol/models"
+	"kontrol/rules"
+)
+
+var (
+	classes    = []models.Class{models.ClassPerson, models.ClassPerson, models.ClassBounce, models.ClassAutoReply, models.ClassList, models.ClassInternal, models.ClassReceipt, ""}
+	directions = []models.Direction{models.Inbound, models.Outbound, models.Internal, ""}
+	roles      = []models.FolderRole{models.FolderInbox, models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl, ""}
+	addresses  = []string{client, colleague, stranger, manager, "boss@our.ru", ""}
+)
+
+func anyLetter(t *rapid.T, id int64) models.Letter {
+	return models.Letter{
+		ID: id, MessageID: rapid.SampledFrom([]string{"", "m" + strconv.FormatInt(id, 10)}).Draw(t, "message id"),
+		Direction: rapid.SampledFrom(directions).Draw(t, "direction"), Class: rapid.SampledFrom(classes).Draw(t, "class"),
+		FromAddress: rapid.SampledFrom(addresses).Draw(t, "from"),
+		To:          rapid.SliceOfN(rapid.SampledFrom(addresses), 0, 2).Draw(t, "to"),
+		ReplyTo:     rapid.SliceOfN(rapid.SampledFrom(addresses), 0, 1).Draw(t, "reply to"),
+		BaseSubject: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "subject"),
+		ArrivedAt:   now.Add(-time.Duration(rapid.IntRange(0, 5).Draw(t, "age")) * time.Hour),
+	}
+}
+
+func anySibling(t *rapid.T, id int64) rules.Sibling {
+	ids := []string{"m1", "m2", "m3", "m4", "m5", "other"}
+	return rules.Sibling{
+		Letter: anyLetter(t, id), References: rapid.SliceOfN(rapid.SampledFrom(ids), 0, 3).Draw(t, "references"),
+		Sent: rapid.Bool().Draw(t, "sent"), Draft: rapid.IntRange(0, 5).Draw(t, "draft") == 0,
+		MailboxAddress: rapid.SampledFrom([]string{manager, "sales@our.ru"}).Draw(t, "mailbox"),
+	}
+}
+
+func anyFacts(t *rapid.T) rules.Facts {
+	f := facts()
+	f.Letter = anyLetter(t, 1)
+	f.Copy = rules.Copy{
+		FolderRole: rapid.SampledFrom(roles).Draw(t, "role"), Flagged: rapid.Bool().Draw(t, "flagged"),
+		Deleted: rapid.IntRange(0, 5).Draw(t, "deleted") == 0, HandsOff: rapid.IntRange(0, 3).Draw(t, "hands off") == 0,
+		FirstLook: rapid.Bool().Draw(t, "first look"), OpenFiling: rapid.IntRange(0, 5).Draw(t, "open filing") == 0,
+	}
+	for id := range rapid.Int64Range(0, 5).Draw(t, "siblings") {
+		s := anySibling(t, id+2)
+		f.Thread = append(f.Thread, s)
+		if rapid.IntRange(0, 3).Draw(t, "second copy") == 0 {
+			s.MailboxAddress = "second@our.ru"
+			f.Thread = append(f.Thread, s)
+		}
+	}
+	for n := range rapid.Int64Range(0, 3).Draw(t, "deals") {
+		f.Deals = append(f.Deals, rules.Deal{Number: n, StageKind: models.StageOpen,
+			Outstanding: rapid.Bool().Draw(t, "outstanding"), Linked: rapid.IntRange(0, 3).Draw(t, "linked") == 0})
+	}
+	f.StarredInThread = rapid.Bool().Draw(t, "starred")
+	return f
+}
+
+func TestOrderDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts(t)
+		g := f
+		g.Thread = rapid.Permutation(slices.Clone(f.Thread)).Draw(t, "thread order")
+		g.Deals = rapid.Permutation(slices.Clone(f.Deals)).Draw(t, "deal order")
+		before := slices.Clone(f.Thread)
+		d := rules.Decide(f)
+		if !reflect.DeepEqual(d, rules.Decide(f)) || !reflect.DeepEqual(d, rules.Decide(g)) {
+			t.Fatalf("decisions differ:\n%+v\n%+v", d, rules.Decide(g))
+		}
+		if !reflect.DeepEqual(before, f.Thread) {
+			t.Fatal("the facts were changed")
+		}
+	})
+}
+
+func TestNeverFiledWithoutReason(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts(t)
+		d := rules.Decide(f)
+		if d.Rule == "" || len(d.Trace) == 0 {
+			t.Fatalf("no reason: %+v", d)
+		}
+		if d.Action == models.ActionStay {
+			if d.Target != "" || d.AnswerID != nil {
+				t.Fatalf("stays with a target: %+v", d)
+			}
+			return
+		}
+		l := f.Letter
+		if f.Copy.FolderRole != models.FolderInbox || f.Copy.HandsOff || f.Copy.Deleted || f.Copy.OpenFiling ||
+			l.Direction != models.Inbound || l.Class != models.ClassPerson {
+			t.Fatalf("filed what is not to be touched: %+v", f)
+		}
+		if d.Target != models.FolderControl && d.Target != models.FolderProcessed {
+			t.Fatalf("target %q", d.Target)
+		}
+		at := slices.IndexFunc(f.Thread, func(s rules.Sibling) bool { return d.AnswerID != nil && s.Letter.ID == *d.AnswerID })
+		if at < 0 {
+			t.Fatalf("filed without an answer: %+v", d)
+		}
+		a := f.Thread[at]
+		if !a.Sent || a.Draft || a.Letter.Class != models.ClassPerson || a.Letter.Direction != models.Outbound || len(a.References) == 0 {
+			t.Fatalf("answered by %+v", a)
+		}
+	})
+}
+
+func TestUnansweredNeverFiles(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts(t)
+		f.Thread = slices.DeleteFunc(f.Thread, func(s rules.Sibling) bool {
+			return s.Sent && s.Letter.Direction == models.Outbound && s.Letter.Class == models.ClassPerson
+		})
+		if d := rules.Decide(f); d.Action != models.ActionStay {
+			t.Fatalf("filed: %+v", d)
+		}
+	})
+}
+
+// TestWhatIsNoAnswerChangesNothing adds what lies in Sent without being an answer; only the explanation may grow.
+func TestWhatIsNoAnswerChangesNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts(t)
+		s := anySibling(t, 99)
+		s.Sent, s.Letter.Direction = true, models.Outbound
+		s.References = append(s.References, f.Letter.MessageID)
+		switch kind := rapid.SampledFrom([]string{"auto-reply", "bounce", "list", "receipt", "forward", "third party", "draft"}).Draw(t, "kind"); kind {
+		case "auto-reply":
+			s.Letter.Class = models.ClassAutoReply
+		case "bounce":
+			s.Letter.Class = models.ClassBounce
+		case "list":
+			s.Letter.Class = models.ClassList
+		case "receipt":
+			s.Letter.Class = models.ClassReceipt
+		case "forward":
+			s.Letter.Class, s.Letter.Direction, s.Letter.To = models.ClassInternal, models.Internal, models.Strings{"boss@our.ru"}
+		case "third party":
+			s.Letter.Class, s.Letter.To = models.ClassPerson, models.Strings{"elsewhere@third.example"}
+		case "draft":
+			s.Draft = true
+		}
+		g := f
+		g.Thread = append(slices.Clone(f.Thread), s)
+		x, y := rules.Decide(f), rules.Decide(g)
+		if x.Action != y.Action || x.Target != y.Target || x.Rule != y.Rule || !reflect.DeepEqual(x.AnswerID, y.AnswerID) {
+			t.Fatalf("outcome changed:\n%+v\n%+v", x, y)
+		}
+	})
+}

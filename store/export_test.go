@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"regexp"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"kontrol/models"
+)
+
+// Models are all structs that are stored.
+func Models() []any {
+	return []any{
+		&models.Manager{}, &models.Mailbox{}, &models.Folder{}, &models.Quarantine{}, &models.Thread{}, &models.Letter{},
+		&models.Reference{}, &models.Location{}, &models.Client{}, &models.ClientDomain{}, &models.Contact{},
+		&models.ContactPoint{}, &models.Stage{}, &models.Deal{}, &models.StageChange{}, &models.Link{}, &models.Filing{},
+		&models.Decision{}, &models.Event{},
+	}
+}
+
+type ddlRecorder struct {
+	logger.Interface
+	ddl []string
+}
+
+var ddl = regexp.MustCompile(`(?i)^\s*(create|alter|drop)\b`)
+
+func (r *ddlRecorder) LogMode(logger.LogLevel) logger.Interface { return r }
+
+func (r *ddlRecorder) Trace(_ context.Context, _ time.Time, fc func() (string, int64), _ error) {
+	if text, _ := fc(); ddl.MatchString(text) {
+		r.ddl = append(r.ddl, text)
+	}
+}
+
+// Drift returns the statements with which gorm would bring the schema in line with the models. It empties the table of
+// stages: gorm asks the SQLite driver for the length of columns, which knows none until there is a row.
+func Drift(db *DB) ([]string, error) {
+	r := &ddlRecorder{Interface: logger.Discard}
+	err := db.write.Exec("DELETE FROM stages").Error
+	if err != nil {
+		return nil, err
+	}
+	err = db.write.Session(&gorm.Session{Logger: r}).AutoMigrate(Models()...)
+	return r.ddl, err
+}
+
+// CountRows returns the number of rows of each table of the models; -1 where it cannot be read.
+func CountRows(ctx context.Context, db *DB) map[string]int64 {
+	counts := make(map[string]int64)
+	for _, m := range Models() {
+		stmt := &gorm.Statement{DB: db.read}
+		n := int64(-1)
+		if stmt.Parse(m) == nil && db.read.WithContext(ctx).Model(m).Count(&n).Error != nil {
+			n = -1
+		}
+		counts[stmt.Table] = n
+	}
+	return counts
+}
+
+// VerifyPragmas is what Open checks of a SQLite database.
+func VerifyPragmas(ctx context.Context, pool *sql.DB) error { return verifyPragmas(ctx, pool, "0") }
+
+// Failed classifies an error as every method does.
+func Failed(err error) error { return failed("test", err) }
