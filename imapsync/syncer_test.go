@@ -256,6 +256,27 @@ func TestFlagsAndVanishesAreReported(t *testing.T) {
 	})
 }
 
+func TestFlagInALargeFolderIsReported(t *testing.T) {
+	bubble(t, func(t *testing.T, w *syncWorld) {
+		for i := range smallFolder + 100 {
+			w.m.deliver(inbox, header(fmt.Sprint(i)))
+		}
+		w.start()
+		w.history()
+		w.m.setFlags(inbox, 7, `\Flagged`)
+		pass(time.Second)
+		if got := w.history(); got != "~inbox/7" {
+			t.Errorf("intake was told %q", got)
+		}
+		w.m.deliver(inbox, header("new"))
+		pass(time.Second)
+		if got := w.history(); got != "+inbox/601" {
+			t.Errorf("intake was told %q", got)
+		}
+		w.stop()
+	})
+}
+
 func TestNewUIDValidityRepeatsNothingAsOld(t *testing.T) {
 	bubble(t, func(t *testing.T, w *syncWorld) {
 		var firsts []bool
