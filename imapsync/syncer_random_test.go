@@ -21,7 +21,7 @@ func TestStoreAgreesWithServerAfterAnything(t *testing.T) {
 	}
 	for seed := range rounds {
 		ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { anything(t, rand.New(rand.NewPCG(seed, 77))) })
+			synctest.Test(t, func(t *testing.T) { anything(t, seed) })
 		})
 		if !ok {
 			return
@@ -29,7 +29,9 @@ func TestStoreAgreesWithServerAfterAnything(t *testing.T) {
 	}
 }
 
-func anything(t *testing.T, rnd *rand.Rand) {
+func anything(t *testing.T, seed uint64) {
+	// One source for the test, one for what runs under the server's lock, one for what runs under the store's.
+	rnd, server, store := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2)), rand.New(rand.NewPCG(seed, 3))
 	w := newSyncWorld(t)
 	w.m.create(ctrl, done)
 	w.m.caps = Caps{Move: rnd.IntN(3) > 0, UIDPlus: true, Idle: rnd.IntN(4) > 0}
@@ -37,7 +39,7 @@ func anything(t *testing.T, rnd *rand.Rand) {
 		w.m.limit = 1
 	}
 	w.st.decide = func(f models.Folder, _ Fetched, first bool) models.FolderRole {
-		if f.Role != models.FolderInbox || first || rnd.IntN(2) > 0 {
+		if f.Role != models.FolderInbox || first || store.IntN(2) > 0 {
 			return ""
 		}
 		return models.FolderControl
@@ -47,12 +49,12 @@ func anything(t *testing.T, rnd *rand.Rand) {
 	}
 	w.start()
 	trouble := rnd.IntN(3) > 0
-	w.setTrouble(rnd, trouble)
+	w.setTrouble(server, store, trouble)
 	for i := range 60 {
 		w.act(rnd, i)
 		pass(time.Duration(rnd.IntN(40_000)) * time.Millisecond)
 	}
-	w.setTrouble(rnd, false)
+	w.setTrouble(nil, nil, false)
 	w.m.up()
 	pass(4 * time.Hour)
 	w.agree()
@@ -60,7 +62,7 @@ func anything(t *testing.T, rnd *rand.Rand) {
 }
 
 // setTrouble makes commands and the store fail now and then, or ends that.
-func (w *syncWorld) setTrouble(rnd *rand.Rand, on bool) {
+func (w *syncWorld) setTrouble(server, store *rand.Rand, on bool) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
 	w.st.mu.Lock()
@@ -70,12 +72,12 @@ func (w *syncWorld) setTrouble(rnd *rand.Rand, on bool) {
 		return
 	}
 	w.m.fault = func(_ *fakeSession, cmd string) fault {
-		if cmd == "IDLE" || rnd.IntN(25) > 0 {
+		if cmd == "IDLE" || server.IntN(25) > 0 {
 			return fine
 		}
-		return []fault{dieBefore, dieAfter, refuseIt}[rnd.IntN(3)]
+		return []fault{dieBefore, dieAfter, refuseIt}[server.IntN(3)]
 	}
-	w.st.fail = func(op string, _ bool) bool { return op != "SaveMailboxHealth" && rnd.IntN(60) == 0 }
+	w.st.fail = func(op string, _ bool) bool { return op != "SaveMailboxHealth" && store.IntN(60) == 0 }
 }
 
 // act is one thing that people or the network do.

@@ -72,7 +72,7 @@ func (w *syncWorld) stop() {
 
 // pass lets time go by.
 func pass(d time.Duration) {
-	time.Sleep(d) // in a bubble: waits for everybody else to be idle
+	<-time.After(d) // in a bubble: comes when everybody else is idle
 	synctest.Wait()
 }
 
