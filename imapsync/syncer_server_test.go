@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -248,7 +249,8 @@ func TestDayOnDovecot(t *testing.T) {
 
 func TestDovecotKilledAndRestartedUnderTheSyncer(t *testing.T) {
 	t.Parallel()
-	d := dovecot.Test(t, dovecot.Options{})
+	// Maildir leaves lock files behind when it is killed, and Dovecot waits two minutes before it breaks them.
+	d := dovecot.Test(t, dovecot.Options{Storage: "sdbox"})
 	w := newLiveWorld(t, dovecotAccount(d, "ivan"), quickTiming())
 	w.st.decide = func(f models.Folder, _ Fetched, _ bool) models.FolderRole {
 		if f.Role == models.FolderInbox {
@@ -259,9 +261,7 @@ func TestDovecotKilledAndRestartedUnderTheSyncer(t *testing.T) {
 	w.start()
 	for n := range 3 {
 		for i := range 10 {
-			if err := d.Deliver(t.Context(), "ivan", letter(n*10+i)); err != nil {
-				t.Fatal(err)
-			}
+			w.put("INBOX", n*10+i)
 		}
 		w.until("a letter is filed", func() bool {
 			return slices.ContainsFunc(w.st.filings[min(n*10, len(w.st.filings)):], func(f *models.Filing) bool { return f.State == models.FilingDone })
@@ -271,13 +271,13 @@ func TestDovecotKilledAndRestartedUnderTheSyncer(t *testing.T) {
 		if err := d.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		w.hand = dialTest(t, dovecotAccount(d, "ivan"))
 	}
 	w.until("everything is filed", func() bool {
 		open := slices.ContainsFunc(w.st.filings, func(f *models.Filing) bool { return f.State != models.FilingDone })
 		return len(w.st.filings) == 30 && !open
 	})
 	w.once()
-	w.hand = dialTest(t, dovecotAccount(d, "ivan"))
 	for folder, want := range map[string]uint32{"INBOX": 0, w.name(models.FolderControl): 30} {
 		if st := must[Selected](t)(w.hand.Status(t.Context(), folder)); st.Messages != want {
 			t.Errorf("%s holds %d letters, want %d", folder, st.Messages, want)
@@ -294,10 +294,12 @@ func TestDovecotFolderMadeAnew(t *testing.T) {
 	sent := w.name(models.FolderSent)
 	w.put(sent, 1)
 	w.until("sent letter is seen", w.told("+sent/1"))
-	for _, verb := range []string{"delete", "create"} {
-		if _, err := d.Doveadm(t.Context(), "mailbox", verb, "-u", "ivan", sent); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := d.Doveadm(t.Context(), "mailbox", "delete", "-u", "ivan", sent); err != nil {
+		t.Fatal(err)
+	}
+	// Either this makes it anew or the Syncer has been faster.
+	if _, err := d.Doveadm(t.Context(), "mailbox", "create", "-u", "ivan", sent); err != nil && !strings.Contains(err.Error(), "already exists") {
+		t.Fatal(err)
 	}
 	w.hand = dialTest(t, dovecotAccount(d, "ivan"))
 	w.put(sent, 2)
