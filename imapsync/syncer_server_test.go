@@ -268,7 +268,7 @@ func TestDovecotKilledAndRestartedUnderTheSyncer(t *testing.T) {
 		})
 		d.KillHard()
 		w.until("the loss is noticed", func() bool { return !w.st.health.Connected })
-		if err := d.Restart(t.Context()); err != nil {
+		if err := restart(t, d); err != nil {
 			t.Fatal(err)
 		}
 		w.hand = dialTest(t, dovecotAccount(d, "ivan"))
@@ -283,6 +283,18 @@ func TestDovecotKilledAndRestartedUnderTheSyncer(t *testing.T) {
 			t.Errorf("%s holds %d letters, want %d", folder, st.Messages, want)
 		}
 	}
+}
+
+// restart starts a killed server again. Its processes may need a moment to give their ports back.
+func restart(t *testing.T, d *dovecot.Server) (err error) {
+	t.Helper()
+	for range 5 {
+		if err = d.Restart(t.Context()); err == nil {
+			return nil
+		}
+		d.KillHard()
+	}
+	return err
 }
 
 func TestDovecotFolderMadeAnew(t *testing.T) {
