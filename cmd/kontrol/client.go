@@ -10,6 +10,7 @@ import (
 
 	"kontrol/deals"
 	"kontrol/models"
+	"kontrol/names"
 	"kontrol/store"
 )
 
@@ -161,7 +162,7 @@ func (c *cli) namesake(ctx context.Context, tx *store.Tx, name string) error {
 
 // namesakes returns the clients whose names differ from this one in nothing that matters.
 func namesakes(ctx context.Context, tx *store.Tx, name string) ([]models.Client, error) {
-	key := store.NameKey(name)
+	key := names.Key(name)
 	found, err := tx.ListClients(ctx, store.ClientFilter{Query: name}, mostOffered, 0)
 	return slices.DeleteFunc(found, func(x models.Client) bool { return x.NameKey != key }), err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kontrol/models"
+	"kontrol/names"
 	"kontrol/store"
 )
 
@@ -52,7 +53,7 @@ func (c *cli) findClient(ctx context.Context, q *store.Queries, word string) (mo
 	if err != nil {
 		return models.Client{}, err
 	}
-	if key := store.NameKey(word); len(found) > 1 && key != "" {
+	if key := names.Key(word); len(found) > 1 && key != "" {
 		exact := slices.DeleteFunc(slices.Clone(found), func(x models.Client) bool { return x.NameKey != key })
 		if len(exact) == 1 {
 			found = exact
