@@ -30,7 +30,7 @@ type Options struct {
 	Load func() (*config.Config, error)
 }
 
-// App is the running daemon as a value. Make it with New, run it once with Run. Poke, Reload and DB may be called from
+// App is the running daemon as a value. Make it with New, run it once with Run. Reload and DB may be called from
 // any goroutine while it runs.
 type App struct {
 	opts   Options
@@ -39,10 +39,11 @@ type App struct {
 	db     *store.DB
 	intake *Intake
 	undo   []func() // what New has opened, last first
+	closed sync.Once
+	boxes  map[int64]*watched // by mailbox; not changed after New
 
-	mu    sync.Mutex
-	cfg   *config.Config
-	boxes map[int64]*watched
+	mu  sync.Mutex
+	cfg *config.Config // the one in force; never changed, only replaced
 }
 
 // New opens and migrates the database, takes the daemon's lock on it, stores who works here and builds the mailboxes'
@@ -61,7 +62,8 @@ func New(ctx context.Context, o Options) (*App, error) {
 }
 
 func (a *App) build(ctx context.Context) error {
-	db, err := store.Open(ctx, store.Config{URL: a.cfg.DatabaseURL(), Logger: a.opts.Logger, Now: a.now, AutoMigrateSchema: true})
+	// The schema is brought up to date only under the daemon's lock: not below the feet of a daemon that runs.
+	db, err := store.Open(ctx, store.Config{URL: a.cfg.DatabaseURL(), Logger: a.opts.Logger, Now: a.now, AllowOldSchema: true})
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
@@ -76,6 +78,9 @@ func (a *App) build(ctx context.Context) error {
 		return fmt.Errorf("lock database for the daemon: %w", err)
 	}
 	a.undo = append(a.undo, unlock)
+	if _, err := db.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
 	a.intake = NewIntake(db, settingsOf(a.cfg), a.poke, a.now, a.opts.Logger)
 	rows, err := a.storeStaff(ctx)
 	if err != nil {
@@ -117,19 +122,30 @@ func (a *App) DB() *store.DB { return a.db }
 
 // poke wakes the engines of the given mailboxes, if they run here.
 func (a *App) poke(ids ...int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	for _, id := range ids {
 		if w, ok := a.boxes[id]; ok {
-			w.syncer.Poke()
+			w.syncer.Load().Poke()
 		}
 	}
+}
+
+// config returns the config in force.
+func (a *App) config() *config.Config {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cfg
 }
 
 // Run watches all mailboxes until ctx ends, then stops gracefully within StopWithin. It returns nil after a graceful
 // stop. A mailbox that cannot be watched does not end Run: it is shown by `kontrol status`.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
+	if err := a.intake.Resume(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	jobs, err := a.db.StartJobs(context.WithoutCancel(ctx), store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
 	if err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
@@ -158,10 +174,11 @@ func (a *App) Run(ctx context.Context) error {
 
 // Close releases what New has opened. It is called by Run; calling it again does nothing.
 func (a *App) Close() {
-	for i := len(a.undo) - 1; i >= 0; i-- {
-		a.undo[i]()
-	}
-	a.undo = nil
+	a.closed.Do(func() {
+		for i := len(a.undo) - 1; i >= 0; i-- {
+			a.undo[i]()
+		}
+	})
 }
 
 // stagger spreads the first connections of many mailboxes, so that a start is not a storm of logins.

@@ -27,7 +27,8 @@ type Settings struct {
 type Intake struct {
 	db       *store.DB
 	settings atomic.Pointer[Settings]
-	started  time.Time // moves that failed before this are planned anew
+	started  time.Time     // moves that failed before this are planned anew
+	turn     chan struct{} // one transaction at a time: the others would only hold connections while they wait
 	poke     func(mailboxIDs ...int64)
 	now      func() time.Time
 	log      *slog.Logger
@@ -36,7 +37,7 @@ type Intake struct {
 // NewIntake makes an Intake. The function poke is called after a commit with the mailboxes that have planned moves; it
 // must not block.
 func NewIntake(db *store.DB, s Settings, poke func(...int64), now func() time.Time, log *slog.Logger) *Intake {
-	in := &Intake{db: db, started: now(), poke: poke, now: now, log: log.With("component", "intake")}
+	in := &Intake{db: db, started: now(), turn: make(chan struct{}, 1), poke: poke, now: now, log: log.With("component", "intake")}
 	in.settings.Store(&s)
 	return in
 }
@@ -78,10 +79,8 @@ func (in *Intake) Changed(ctx context.Context, c imapsync.Change) error {
 			return err
 		}
 		for _, l := range gone {
-			if err := w.event(ctx, models.EventLetterGone, fmt.Sprintf("gone/%d", l.ID), l.LetterID, l.MailboxID,
-				models.Say("daemon.event.gone", "Folder", models.Say("folder."+string(c.Folder.Role)))); err != nil {
-				return err
-			}
+			w.event(models.EventLetterGone, fmt.Sprintf("gone/%d", l.ID), l.LetterID, l.MailboxID,
+				models.Say("daemon.event.gone", "Folder", folderName(c.Folder)))
 		}
 		if err := w.reflag(ctx, c); err != nil {
 			return err
@@ -90,39 +89,89 @@ func (in *Intake) Changed(ctx context.Context, c imapsync.Change) error {
 	})
 }
 
-// Reset stores that a folder got another UIDVALIDITY. See imapsync.Intake.
-func (in *Intake) Reset(ctx context.Context, f models.Folder) error {
-	return in.commit(ctx, in.settings.Load(), "store a new uidvalidity", func(ctx context.Context, w *work) error {
-		stored, err := w.tx.Folder(ctx, f.ID)
-		if err != nil {
-			return err
-		}
-		if _, err := w.tx.MarkFolderReset(ctx, f.ID, stored.UIDValidity, w.now); err != nil {
-			return err
-		}
-		f.LastUID = 0
-		if err := w.tx.AdvanceFolder(ctx, f); err != nil {
-			return err
-		}
-		return w.event(ctx, models.EventMailboxReset, fmt.Sprintf("reset/%d/%d", f.ID, f.UIDValidity), 0, f.MailboxID,
-			models.Say("daemon.event.reset", "Folder", models.Say("folder."+string(f.Role))))
-	})
-}
-
-// reflag stores changed flags; a new star may change a decision.
+// reflag stores changed flags. Those that the rules look at may change a decision; that a letter was read does not.
 func (w *work) reflag(ctx context.Context, c imapsync.Change) error {
 	if len(c.Flags) == 0 {
 		return nil
 	}
-	if err := w.tx.SetFlags(ctx, c.Folder.ID, c.Folder.UIDValidity, c.Flags); err != nil {
-		return err
-	}
-	changed, err := w.tx.LocationByUID(ctx, c.Folder.ID, c.Folder.UIDValidity, slices.Collect(maps.Keys(c.Flags)))
+	before, err := w.tx.LocationByUID(ctx, c.Folder.ID, c.Folder.UIDValidity, slices.Collect(maps.Keys(c.Flags)))
 	if err != nil {
 		return err
 	}
-	for _, l := range changed {
-		w.touchLetter(l.LetterID)
+	for _, l := range before {
+		after := models.Location{Flags: c.Flags[l.UID]}
+		if l.Flagged() != after.Flagged() || l.Deleted() != after.Deleted() || l.Draft() != after.Draft() {
+			w.letters[l.LetterID] = true
+		}
+	}
+	return w.tx.SetFlags(ctx, c.Folder.ID, c.Folder.UIDValidity, c.Flags)
+}
+
+// Reset stores that a folder got another UIDVALIDITY. Moves that were only planned are given up with the UIDs that they
+// name; they are planned anew as the copies are found again. See imapsync.Intake.
+func (in *Intake) Reset(ctx context.Context, f models.Folder) error {
+	return in.commit(ctx, in.settings.Load(), "store a new uidvalidity", func(ctx context.Context, w *work) error {
+		stored, err := w.tx.Folder(ctx, f.ID)
+		if err != nil || stored.UIDValidity == f.UIDValidity {
+			return err
+		}
+		lost, err := w.tx.MarkFolderReset(ctx, f.ID, stored.UIDValidity, w.now)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, 0, len(lost))
+		for _, l := range lost {
+			ids = append(ids, l.ID)
+		}
+		if _, err := w.tx.CancelFilings(ctx, ids); err != nil {
+			return err
+		}
+		if err := w.forgetQuarantine(ctx, stored); err != nil {
+			return err
+		}
+		f.LastUID = 0
+		// The instant is part of the key: a folder may get back a value that it had before.
+		w.event(models.EventMailboxReset, fmt.Sprintf("reset/%d/%d/%d", f.ID, f.UIDValidity, w.now.UnixMicro()), 0, f.MailboxID,
+			models.Say("daemon.event.reset", "Folder", folderName(f)))
+		return w.tx.AdvanceFolder(ctx, f)
+	})
+}
+
+// forgetQuarantine ends the quarantine of a folder's old UIDs: the letters are tried again under their new ones.
+func (w *work) forgetQuarantine(ctx context.Context, f models.Folder) error {
+	list, err := w.tx.Quarantined(ctx, f.MailboxID)
+	if err != nil {
+		return err
+	}
+	var uids []uint32
+	for _, q := range list {
+		if q.FolderID == f.ID && q.UIDValidity == f.UIDValidity {
+			uids = append(uids, q.UID)
+		}
+	}
+	return w.tx.ResolveQuarantine(ctx, f.ID, f.UIDValidity, uids, w.now)
+}
+
+// resumeBatch is how many threads are decided anew in one transaction.
+const resumeBatch = 50
+
+// Resume decides anew about letters that should have been filed and were not: because the server refused, or there was
+// no folder for them. Call it once at the start of the program.
+func (in *Intake) Resume(ctx context.Context) error {
+	threads, err := in.db.Read().ThreadsToFile(ctx)
+	if err != nil {
+		return fmt.Errorf("find letters that were not filed: %w", err)
+	}
+	for part := range slices.Chunk(threads, resumeBatch) {
+		err := in.commit(ctx, in.settings.Load(), "decide anew", func(_ context.Context, w *work) error {
+			for _, id := range part {
+				w.threads[id] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -130,66 +179,82 @@ func (w *work) reflag(ctx context.Context, c imapsync.Change) error {
 // commit runs one piece of work in a transaction, decides anew about every thread it touched, and pokes the mailboxes
 // that have something to do.
 func (in *Intake) commit(ctx context.Context, set *Settings, what string, f func(context.Context, *work) error) error {
+	select {
+	case in.turn <- struct{}{}:
+		defer func() { <-in.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
 	var w *work
 	err := in.db.Tx(ctx, func(tx *store.Tx) error {
 		ctx := tx.Context()
-		if err := tx.TakeTurn(ctx); err != nil {
+		if err := tx.LockThreads(ctx); err != nil {
 			return err
 		}
 		w = newWork(in, tx, set) // fresh each time: the store may run the function again
 		if err := f(ctx, w); err != nil {
 			return err
 		}
-		return w.decideTouched(ctx)
+		if err := w.decideTouched(ctx); err != nil {
+			return err
+		}
+		return tx.AddEvents(ctx, w.events)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if len(w.pokes) > 0 {
-		in.poke(w.pokeList()...)
+		in.poke(slices.Sorted(maps.Keys(w.pokes))...)
 	}
 	return nil
 }
 
 // work is the state of one transaction.
 type work struct {
-	in      *Intake
-	tx      *store.Tx
-	set     *Settings
-	now     time.Time
-	linker  deals.Linker
-	letters map[int64]bool // letters whose threads are to be decided anew
-	threads map[int64]bool
-	pokes   map[int64]bool // mailboxes with newly planned moves
+	in     *Intake
+	tx     *store.Tx
+	set    *Settings
+	now    time.Time
+	dir    *directory
+	linker deals.Linker
+	index  threadIndex
+
+	// Of the letters in the batch that are known, those stored by this transaction included.
+	known   map[string]models.Letter // by fingerprint
+	copies  map[int64][]models.Location
+	filings map[int64][]models.Filing
+	resets  map[int64][]time.Time // by folder
+
+	letters   map[int64]bool // letters whose threads are to be decided anew
+	threads   map[int64]bool
+	events    []*models.Event
+	decisions []*models.Decision
+	pokes     map[int64]bool // mailboxes with newly planned moves
 }
 
 func newWork(in *Intake, tx *store.Tx, set *Settings) *work {
+	dir := newDirectory(tx.Queries)
 	return &work{
-		in: in, tx: tx, set: set, now: in.now().UTC(), linker: deals.Linker{Dir: directory{tx.Queries}},
-		letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
+		in: in, tx: tx, set: set, now: in.now().UTC().Truncate(time.Microsecond), // as exact as the store is
+		dir: dir, linker: deals.Linker{Dir: dir},
+		index: threadIndex{named: map[string][]int64{}, naming: map[string][]int64{}, into: map[int64]int64{}},
+		known: map[string]models.Letter{}, copies: map[int64][]models.Location{}, filings: map[int64][]models.Filing{},
+		resets: map[int64][]time.Time{}, letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
 	}
 }
 
-func (w *work) touchLetter(id int64) { w.letters[id] = true }
-
-func (w *work) pokeList() []int64 {
-	list := make([]int64, 0, len(w.pokes))
-	for id := range w.pokes {
-		list = append(list, id)
-	}
-	return list
-}
-
-// event records something that happened by itself. A letterID of 0 means that no letter is concerned.
-func (w *work) event(ctx context.Context, kind models.EventKind, key string, letterID, mailboxID int64, text models.Phrase) error {
-	e := models.Event{
-		Kind: kind, OccurredAt: w.now, RecordedAt: w.now, Actor: actor, DedupeKey: &key, MailboxID: &mailboxID, Text: text,
-	}
+// event records something that happened by itself, when the transaction is committed. The key tells whether it is
+// recorded already. A letterID or mailboxID of 0 means that none is concerned. The caller may complete what is returned.
+func (w *work) event(kind models.EventKind, key string, letterID, mailboxID int64, text models.Phrase) *models.Event {
+	e := &models.Event{Kind: kind, OccurredAt: w.now, Actor: actor, DedupeKey: &key, Text: text}
 	if letterID != 0 {
 		e.LetterID = &letterID
 	}
-	_, err := w.tx.AddEvent(ctx, &e)
-	return err
+	if mailboxID != 0 {
+		e.MailboxID = &mailboxID
+	}
+	w.events = append(w.events, e)
+	return e
 }
 
 // actor is how Kontrol names itself in events and links.

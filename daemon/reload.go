@@ -16,9 +16,10 @@ type Reloaded struct {
 	Restart []string // keys that changed but need a restart of the daemon
 }
 
-// Reload reads the config again and puts into force what can be changed while running: passwords, [triage], [log] and the
-// language. A config with any error changes nothing. Mailboxes that had stopped because of refused logins are tried
-// again.
+// Reload reads the config again and puts into force what can be changed while running: passwords, [triage], log.level and
+// the language. The last two are for the caller to heed: see Reloaded.Applied. A config with any error changes nothing, and
+// the error names everything that is wrong with it. Mailboxes that had stopped because of refused logins are tried again,
+// once. Another [triage] counts for decisions made from now on; those made stay until their threads change.
 func (a *App) Reload(context.Context) (Reloaded, error) {
 	if a.opts.Load == nil {
 		return Reloaded{}, errors.New("reload: there is no config file")
@@ -35,9 +36,8 @@ func (a *App) Reload(context.Context) (Reloaded, error) {
 		a.cfg = a.cfg.WithReloadable(cfg)
 	}
 	a.intake.SetSettings(settingsOf(a.cfg))
-	boxes := a.boxes
 	a.mu.Unlock()
-	for _, w := range boxes {
+	for _, w := range a.boxes {
 		select {
 		case w.again <- struct{}{}:
 		default:

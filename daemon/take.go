@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"kontrol/deals"
 	"kontrol/imapsync"
@@ -11,29 +10,21 @@ import (
 	"kontrol/models"
 )
 
-// subjectWindow is how far back a letter without references may join a conversation of its client by subject alone.
-const subjectWindow = 60 * 24 * time.Hour
-
 // takeBatch stores the copies of one batch and puts the unreadable ones into quarantine.
 func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading) error {
-	uids := make([]uint32, 0, len(read))
-	for _, r := range read {
-		uids = append(uids, r.copy.UID)
-	}
-	known, err := w.tx.LocationByUID(ctx, a.Folder.ID, a.Folder.UIDValidity, uids)
+	fresh, err := w.unknownCopies(ctx, a.Folder, read)
 	if err != nil {
 		return err
 	}
-	have := make(map[uint32]bool, len(known))
-	for _, l := range known {
-		have[l.UID] = true
+	if err := w.prepare(ctx, fresh); err != nil {
+		return err
 	}
-	for _, r := range read {
-		switch {
-		case have[r.copy.UID]: // taken in before a crash, or moved here by us
-		case r.err != nil:
+	var taken []uint32
+	for _, r := range fresh {
+		if r.err != nil {
 			err = w.quarantine(ctx, a.Folder, imapsync.BadLetter{UID: r.copy.UID, Reason: r.err.Error()})
-		default:
+		} else {
+			taken = append(taken, r.copy.UID)
 			err = w.take(ctx, a, r)
 		}
 		if err != nil {
@@ -45,7 +36,59 @@ func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading
 			return err
 		}
 	}
-	return nil
+	return w.tx.ResolveQuarantine(ctx, a.Folder.ID, a.Folder.UIDValidity, taken, w.now)
+}
+
+// unknownCopies leaves out the copies that were taken in before a crash or moved here by us. One that was taken for gone
+// and is there again is taken in again.
+func (w *work) unknownCopies(ctx context.Context, f models.Folder, read []reading) ([]reading, error) {
+	uids := make([]uint32, 0, len(read))
+	for _, r := range read {
+		uids = append(uids, r.copy.UID)
+	}
+	known, err := w.tx.LocationByUID(ctx, f.ID, f.UIDValidity, uids)
+	if err != nil {
+		return nil, err
+	}
+	have := make(map[uint32]bool, len(known))
+	for _, l := range known {
+		have[l.UID] = l.GoneAt == nil
+	}
+	fresh := make([]reading, 0, len(read))
+	for _, r := range read {
+		if !have[r.copy.UID] {
+			fresh = append(fresh, r)
+			have[r.copy.UID] = true
+		}
+	}
+	return fresh, nil
+}
+
+// prepare reads at once what taking in the letters of a batch will ask for.
+func (w *work) prepare(ctx context.Context, list []reading) error {
+	prints := make([]string, 0, len(list))
+	for _, r := range list {
+		if r.err == nil {
+			prints = append(prints, r.facts.Letter.Fingerprint)
+		}
+	}
+	var err error
+	if w.known, err = w.tx.LettersByFingerprint(ctx, prints); err != nil {
+		return err
+	}
+	if err := w.loadHistory(ctx); err != nil {
+		return err
+	}
+	facts, letters := make([]inbound.Facts, 0, len(list)), make([]models.Letter, 0, len(list))
+	for _, r := range list {
+		if _, ok := w.known[r.facts.Letter.Fingerprint]; !ok && r.err == nil {
+			facts, letters = append(facts, r.facts), append(letters, r.facts.Letter)
+		}
+	}
+	if err := w.loadIndex(ctx, facts); err != nil {
+		return err
+	}
+	return w.dir.foresee(ctx, letters)
 }
 
 func (w *work) quarantine(ctx context.Context, f models.Folder, b imapsync.BadLetter) error {
@@ -57,27 +100,23 @@ func (w *work) quarantine(ctx context.Context, f models.Folder, b imapsync.BadLe
 		return err
 	}
 	w.in.log.WarnContext(ctx, "letter put into quarantine", "mailbox", f.MailboxID, "folder", f.Role, "uid", b.UID, "reason", b.Reason)
-	return w.event(ctx, models.EventLetterQuarantined, fmt.Sprintf("quarantine/%d/%d/%d", f.ID, f.UIDValidity, b.UID), 0,
-		f.MailboxID, models.Say("daemon.event.quarantined", "Folder", models.Say("folder."+string(f.Role))))
+	w.event(models.EventLetterQuarantined, fmt.Sprintf("quarantine/%d/%d/%d", f.ID, f.UIDValidity, b.UID), 0, f.MailboxID,
+		models.Say("daemon.event.quarantined", "Folder", folderName(f)))
+	return nil
 }
+
+// folderName is how people call a folder.
+func folderName(f models.Folder) models.Phrase { return models.Say("folder." + string(f.Role)) }
 
 // take stores one copy: the letter if it is new, its thread and links, and where it lies.
 func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading) error {
-	letter := r.facts.Letter
-	letter.CreatedAt = w.now
-	threadID, err := w.threadFor(ctx, &letter, r.facts)
-	if err != nil {
-		return err
-	}
-	letter.ThreadID = threadID
-	created, err := w.tx.UpsertLetter(ctx, &letter, r.facts.References)
-	if err != nil {
-		return err
-	}
-	if created {
-		if err := w.introduce(ctx, a, &letter, r.facts); err != nil {
+	letter, known := w.known[r.facts.Letter.Fingerprint]
+	if !known {
+		var err error
+		if letter, err = w.takeLetter(ctx, a.Folder, r.facts); err != nil {
 			return err
 		}
+		w.known[letter.Fingerprint] = letter
 	}
 	loc := models.Location{
 		LetterID: letter.ID, MailboxID: a.Folder.MailboxID, FolderID: a.Folder.ID, UIDValidity: a.Folder.UIDValidity,
@@ -88,7 +127,7 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading) error {
 		at := r.copy.InternalDate.UTC()
 		loc.InternalDate = &at
 	}
-	if !created {
+	if known {
 		if err := w.recognise(ctx, a.Folder, &loc); err != nil {
 			return err
 		}
@@ -96,77 +135,61 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading) error {
 	if _, err := w.tx.AddLocation(ctx, &loc); err != nil {
 		return err
 	}
-	w.threads[letter.ThreadID] = true
+	folder := a.Folder
+	loc.Folder = &folder
+	w.copies[letter.ID] = append(w.copies[letter.ID], loc)
+	w.letters[loc.LetterID] = true
 	return nil
 }
 
-// introduce does what is done once for a letter: links, its place on the thread's clock, and the event.
-func (w *work) introduce(ctx context.Context, a imapsync.Arrival, letter *models.Letter, f inbound.Facts) error {
-	if err := w.tx.TouchThread(ctx, letter.ThreadID, letter.ArrivedAt); err != nil {
-		return err
+// takeLetter stores a letter that is not known: its thread, its links and the event.
+func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Facts) (models.Letter, error) {
+	letter := facts.Letter
+	letter.CreatedAt = w.now
+	if letter.ArrivedAt.IsZero() { // no clock in it can be read
+		letter.ArrivedAt = w.now
 	}
-	linked, err := w.link(ctx, letter)
+	var err error
+	if letter.ThreadID, err = w.threadFor(ctx, &letter, facts); err != nil {
+		return letter, err
+	}
+	found, err := w.linker.Link(ctx, w.subject(letter))
 	if err != nil {
-		return err
+		return letter, err
 	}
-	if linked && f.Text != "" { // strangers' bodies are not kept
-		if err := w.tx.SetLetterText(ctx, letter.ID, f.Text); err != nil {
-			return err
-		}
+	if len(found.Links) > 0 { // strangers' bodies are not kept
+		letter.Text = facts.Text
 	}
+	created, err := w.tx.UpsertLetter(ctx, &letter, facts.References)
+	if err != nil {
+		return letter, err
+	}
+	if !created { // cannot be while threads are locked
+		return letter, fmt.Errorf("store letter: letter %d came from elsewhere meanwhile: %w", letter.ID, models.ErrDuplicate)
+	}
+	links, err := w.tie(ctx, letter, found.Links)
+	if err != nil {
+		return letter, err
+	}
+	w.index.add(letter, newest(facts.References))
+	w.dir.joined(letter, links)
+	w.introduce(f, letter)
+	letter.Text = ""
+	return letter, nil
+}
+
+// introduce records that a letter has come or was sent.
+func (w *work) introduce(f models.Folder, letter models.Letter) {
 	kind, key := models.EventLetterArrived, "arrived"
 	switch letter.Direction {
 	case models.Outbound:
 		kind, key = models.EventLetterSent, "sent"
 	case models.Internal:
-		return nil
+		return
+	case models.Inbound:
 	}
-	id, box := letter.ID, a.Folder.MailboxID
-	dedupe := fmt.Sprintf("%s/%d", key, id)
-	_, err = w.tx.AddEvent(ctx, &models.Event{
-		Kind: kind, OccurredAt: letter.ArrivedAt, RecordedAt: w.now, Actor: actor, DedupeKey: &dedupe, LetterID: &id,
-		MailboxID: &box, Text: models.Say("daemon.event."+key, "Folder", models.Say("folder."+string(a.Folder.Role))),
-	})
-	return err
-}
-
-// recognise looks at where else in this mailbox the letter of a new copy lies or lay. A copy that turns up in another
-// watched folder, without a move of ours that explains it, was put there by a person: it is left alone from then on.
-func (w *work) recognise(ctx context.Context, f models.Folder, loc *models.Location) error {
-	all, err := w.tx.LocationsOf(ctx, loc.LetterID)
-	if err != nil {
-		return err
-	}
-	filings, err := w.tx.FilingsOf(ctx, loc.LetterID)
-	if err != nil {
-		return err
-	}
-	for _, fl := range filings {
-		if fl.State.Open() && fl.State != models.FilingPlanned && fl.TargetFolderID == f.ID && loc.UID >= fl.DestUIDNext {
-			return nil // very likely our own move whose answer was lost; the Mover will look
-		}
-	}
-	byPerson := false
-	for _, l := range all {
-		if l.MailboxID != loc.MailboxID {
-			continue
-		}
-		switch {
-		case l.FolderID == f.ID && l.UIDValidity != f.UIDValidity: // the folder was given new UIDs: the same copy
-			loc.HandsOff = loc.HandsOff || l.HandsOff
-			loc.FirstLook = l.FirstLook
-		case l.FolderID == f.ID && l.GoneAt == nil: // a twin, delivered twice
-		case l.Folder != nil && l.Folder.Role == models.FolderSent: // a letter to oneself
-		default:
-			byPerson = true
-		}
-	}
-	if !byPerson || f.Role == models.FolderSent {
-		return nil
-	}
-	loc.HandsOff = true
-	return w.event(ctx, models.EventLetterMoved, fmt.Sprintf("person/%d/%d/%d", f.ID, f.UIDValidity, loc.UID), loc.LetterID,
-		loc.MailboxID, models.Say("daemon.event.moved_by_person", "Folder", models.Say("folder."+string(f.Role))))
+	w.event(kind, fmt.Sprintf("%s/%d", key, letter.ID), letter.ID, f.MailboxID,
+		models.Say("daemon.event."+key, "Folder", folderName(f))).OccurredAt = letter.ArrivedAt
 }
 
 // subject is a letter as the linker wants to see it.
@@ -174,26 +197,17 @@ func (w *work) subject(l models.Letter) deals.Subject {
 	return deals.Subject{Letter: l, Own: w.set.Own.Has, OwnDomain: func(d string) bool { return w.set.Own.Domains[d] }}
 }
 
-// link ties a new letter to its client and deal and reports whether it is tied to any.
-func (w *work) link(ctx context.Context, letter *models.Letter) (bool, error) {
-	res, err := w.linker.Link(ctx, w.subject(*letter))
-	if err != nil {
-		return false, err
-	}
-	for i := range res.Links {
-		l := res.Links[i]
+// tie stores the links that were found for a letter, with an event for each, and returns them as stored.
+func (w *work) tie(ctx context.Context, letter models.Letter, found []models.Link) ([]models.Link, error) {
+	links := make([]models.Link, 0, len(found))
+	for _, l := range found {
 		l.LetterID, l.Actor, l.CreatedAt = letter.ID, actor, w.now
 		if err := w.tx.AddLink(ctx, &l); err != nil {
-			return false, err
+			return nil, err
 		}
-		id, client := letter.ID, l.ClientID
-		dedupe := fmt.Sprintf("linked/%d/%d", id, l.ID)
-		if _, err := w.tx.AddEvent(ctx, &models.Event{
-			Kind: models.EventLetterLinked, OccurredAt: w.now, RecordedAt: w.now, Actor: actor, DedupeKey: &dedupe,
-			LetterID: &id, ClientID: &client, DealID: l.DealID, Text: l.Evidence,
-		}); err != nil {
-			return false, err
-		}
+		links = append(links, l)
+		e := w.event(models.EventLetterLinked, fmt.Sprintf("linked/%d/%d", letter.ID, l.ID), letter.ID, 0, l.Evidence)
+		e.ClientID, e.DealID = &l.ClientID, l.DealID
 	}
-	return len(res.Links) > 0, nil
+	return links, nil
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"time"
 
 	"kontrol/inbound"
 	"kontrol/models"
@@ -11,22 +12,99 @@ import (
 // maxReferences bounds how many of a letter's references are looked up: the newest ones matter.
 const maxReferences = 50
 
-// threadFor finds the conversation a letter belongs to, or begins one. Message-IDs named in References and In-Reply-To
-// decide; only a letter that names none may join by its base subject, and only a reply among letters of the same client.
-// When the letter shows that several threads are one, they become one.
+// subjectWindow is how far back a letter without references may join a conversation of its client by subject alone.
+const subjectWindow = 60 * 24 * time.Hour
+
+// threadIndex knows in which threads the Message-IDs of a batch occur. It is read once for a batch and kept up to date
+// while its letters are stored.
+type threadIndex struct {
+	named  map[string][]int64 // threads of the letters that have the Message-ID
+	naming map[string][]int64 // threads of the letters that name it
+	into   map[int64]int64    // an emptied thread → where its letters are now
+}
+
+// newest returns the references of a letter that are looked up.
+func newest(refs []string) []string { return refs[max(len(refs)-maxReferences, 0):] }
+
+// loadIndex reads in which threads the Message-IDs of the letters occur.
+func (w *work) loadIndex(ctx context.Context, list []inbound.Facts) error {
+	var theirs, all []string
+	for _, f := range list {
+		theirs = append(append(theirs, newest(f.References)...), f.OtherIDs...)
+		if f.Letter.MessageID != "" {
+			all = append(all, f.Letter.MessageID)
+		}
+	}
+	all = append(all, theirs...)
+	var err error
+	if w.index.named, err = w.tx.ThreadsNamed(ctx, theirs); err != nil {
+		return err
+	}
+	if w.index.naming, err = w.tx.ThreadsNaming(ctx, all); err != nil {
+		return err
+	}
+	var threads []int64
+	for _, m := range []map[string][]int64{w.index.named, w.index.naming} {
+		for _, ids := range m {
+			threads = append(threads, ids...)
+		}
+	}
+	slices.Sort(threads)
+	return w.dir.loadThreads(ctx, slices.Compact(threads))
+}
+
+// now returns where the letters of a thread are now.
+func (x *threadIndex) now(id int64) int64 {
+	for {
+		to, ok := x.into[id]
+		if !ok {
+			return id
+		}
+		id = to
+	}
+}
+
+// find returns the threads of the letters that this one names, that name this one, or that name the same letter, the
+// eldest first.
+func (x *threadIndex) find(own string, refs, others []string) []int64 {
+	var threads []int64
+	for _, id := range slices.Concat(refs, others) {
+		threads = append(threads, x.named[id]...)
+	}
+	for _, id := range slices.Concat(refs, others, []string{own}) {
+		if id != "" {
+			threads = append(threads, x.naming[id]...)
+		}
+	}
+	for i, id := range threads {
+		threads[i] = x.now(id)
+	}
+	slices.Sort(threads)
+	return slices.Compact(threads)
+}
+
+// add notes a letter that was put into a thread.
+func (x *threadIndex) add(l models.Letter, refs []string) {
+	if l.MessageID != "" {
+		x.named[l.MessageID] = append(x.named[l.MessageID], l.ThreadID)
+	}
+	for _, id := range refs {
+		x.naming[id] = append(x.naming[id], l.ThreadID)
+	}
+}
+
+// threadFor finds the conversation a new letter belongs to, or begins one. Message-IDs named in References and
+// In-Reply-To decide; only a letter that names none may join by its base subject, and only a reply among letters of the
+// same client. When the letter shows that several threads are one, they become one.
 func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.Facts) (int64, error) {
-	refs := f.References
-	if len(refs) > maxReferences {
-		refs = refs[len(refs)-maxReferences:]
-	}
-	threads, err := w.threadsNamed(ctx, letter, refs, f.OtherIDs)
-	if err != nil {
-		return 0, err
-	}
-	if len(threads) == 0 && len(refs) == 0 && inbound.IsReply(letter.Subject) {
-		threads, err = w.threadsBySubject(ctx, letter)
+	threads := w.index.find(letter.MessageID, newest(f.References), f.OtherIDs)
+	if len(threads) == 0 && len(f.References) == 0 && inbound.IsReply(letter.Subject) {
+		id, err := w.threadBySubject(ctx, letter)
 		if err != nil {
 			return 0, err
+		}
+		if id != 0 {
+			threads = []int64{id}
 		}
 	}
 	if len(threads) == 0 {
@@ -34,58 +112,45 @@ func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.F
 		if err := w.tx.CreateThread(ctx, &t); err != nil {
 			return 0, err
 		}
+		w.dir.began(t.ID)
 		return t.ID, nil
 	}
-	slices.Sort(threads)
-	threads = slices.Compact(threads)
 	for _, younger := range threads[1:] {
-		if err := w.tx.MergeThreads(ctx, threads[0], younger); err != nil {
+		if err := w.merge(ctx, threads[0], younger); err != nil {
 			return 0, err
 		}
-		delete(w.threads, younger)
 	}
-	return threads[0], nil
+	return threads[0], w.tx.TouchThread(ctx, threads[0], letter.ArrivedAt)
 }
 
-// threadsNamed returns the threads of the letters that this one names, that name this one, or that name the same letter.
-func (w *work) threadsNamed(ctx context.Context, letter *models.Letter, refs, others []string) ([]int64, error) {
-	ids := slices.Clone(refs)
-	if letter.MessageID != "" {
-		ids = append(ids, letter.MessageID)
+// merge empties the younger thread into the elder.
+func (w *work) merge(ctx context.Context, elder, younger int64) error {
+	if err := w.tx.MergeThreads(ctx, elder, younger); err != nil {
+		return err
 	}
-	ids = append(ids, others...)
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	named, err := w.tx.LettersByMessageIDs(ctx, slices.Concat(refs, others))
-	if err != nil {
-		return nil, err
-	}
-	naming, err := w.tx.LettersReferring(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	threads := make([]int64, 0, len(named)+len(naming))
-	for _, l := range slices.Concat(named, naming) {
-		threads = append(threads, l.ThreadID)
-	}
-	return threads, nil
+	w.index.into[younger] = elder
+	w.dir.merged(elder, younger)
+	return nil
 }
 
-// threadsBySubject returns the newest thread with the same base subject among the recent letters of the letter's client.
-func (w *work) threadsBySubject(ctx context.Context, letter *models.Letter) ([]int64, error) {
+// threadBySubject returns the thread of the newest letter with the same base subject among those that the letter's client
+// has exchanged with us within the window before it; 0 when there is none.
+func (w *work) threadBySubject(ctx context.Context, letter *models.Letter) (int64, error) {
 	if letter.BaseSubject == "" || (letter.Direction != models.Inbound && letter.Direction != models.Outbound) {
-		return nil, nil
+		return 0, nil
 	}
 	found, err := w.linker.Link(ctx, w.subject(*letter))
 	if err != nil || len(found.Links) != 1 {
-		return nil, err
+		return 0, err
 	}
-	since := letter.ArrivedAt.Add(-subjectWindow)
-	same, err := w.tx.LettersBySubject(ctx, letter.BaseSubject, found.Links[0].ClientID, since)
-	if err != nil || len(same) == 0 {
-		return nil, err
+	same, err := w.tx.LettersBySubject(ctx, letter.BaseSubject, found.Links[0].ClientID, letter.ArrivedAt.Add(-subjectWindow))
+	if err != nil {
+		return 0, err
 	}
-	newest := slices.MaxFunc(same, func(a, b models.Letter) int { return a.ArrivedAt.Compare(b.ArrivedAt) })
-	return []int64{newest.ThreadID}, nil
+	for _, l := range slices.Backward(same) {
+		if !l.ArrivedAt.After(letter.ArrivedAt) { // a letter cannot answer what came later
+			return l.ThreadID, nil
+		}
+	}
+	return 0, nil
 }

@@ -2,43 +2,68 @@ package daemon
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 
 	"kontrol/config"
 	"kontrol/imapsync"
 	"kontrol/models"
+	"kontrol/store"
 )
 
 // watched is one mailbox and its engine.
 type watched struct {
 	row    models.Mailbox
 	box    config.Mailbox
-	syncer *imapsync.Syncer
-	again  chan struct{} // signalled by Reload: a stopped mailbox is tried again
+	syncer atomic.Pointer[imapsync.Syncer] // replaced when a stopped mailbox is tried again
+	again  chan struct{}                   // signalled by Reload
 }
 
 func (a *App) newWatched(row models.Mailbox, box config.Mailbox) *watched {
 	w := &watched{row: row, box: box, again: make(chan struct{}, 1)}
-	w.syncer = a.newSyncer(row, box)
+	w.syncer.Store(a.newSyncer(row, box))
 	return w
 }
 
-// watch runs one mailbox until ctx ends. A mailbox that stopped for good waits for Reload.
+// watch runs one mailbox until ctx ends. A mailbox that stopped for good waits for Reload, and is then tried once: its
+// refused logins still count.
 func (a *App) watch(ctx context.Context, w *watched) {
 	if !a.stagger(ctx) {
 		return
 	}
 	for {
-		err := w.syncer.Run(ctx)
+		select { // a Reload before this login has been heeded by it
+		case <-w.again:
+		default:
+		}
+		err := w.syncer.Load().Run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		a.log.Error("mailbox stopped", "mailbox", w.row.Address, "error", err)
+		if err := a.recordStop(ctx, w.row, err); err != nil {
+			a.log.Error("the stop of a mailbox was not recorded", "mailbox", w.row.Address, "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.again:
 		}
+		row := w.row
+		if fresh, err := a.db.Read().Mailbox(ctx, w.row.Address); err == nil {
+			row.LoginRefusals = fresh.LoginRefusals
+		}
+		w.syncer.Store(a.newSyncer(row, w.box))
 	}
+}
+
+// recordStop puts into the history that a mailbox is not watched any more, and why.
+func (a *App) recordStop(ctx context.Context, row models.Mailbox, cause error) error {
+	phrase, _ := models.PhraseOf(cause)
+	return a.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.AddEvent(tx.Context(), &models.Event{Kind: models.EventMailboxStopped, Actor: actor, MailboxID: &row.ID, Text: phrase})
+		return err
+	})
 }
 
 // newSyncer builds the engine of a mailbox from its config.
@@ -64,15 +89,12 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 // secretOf reads the password from the config in force at each login, so that Reload can bring a new one.
 func (a *App) secretOf(address string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		a.mu.Lock()
-		cfg := a.cfg
-		a.mu.Unlock()
-		for _, m := range cfg.Mailboxes() {
+		for _, m := range a.config().Mailboxes() {
 			if models.NormalAddress(m.Address) == address {
 				return m.Secret(ctx)
 			}
 		}
-		return "", models.ErrNotFound
+		return "", fmt.Errorf("password of mailbox %s: %w", address, models.ErrNotFound)
 	}
 }
 

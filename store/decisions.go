@@ -43,6 +43,12 @@ func (q *Queries) DecisionsOf(ctx context.Context, letterID int64) ([]models.Dec
 // again: nothing changes and AddEvent reports false. A zero OccurredAt becomes now, RecordedAt always does; an empty
 // Actor becomes "kontrol". A DedupeKey longer than its column is replaced by its hash.
 func (tx *Tx) AddEvent(ctx context.Context, e *models.Event) (bool, error) {
+	tx.completeEvent(e)
+	res := ignoring(tx.on(ctx)).Create(e)
+	return res.Error == nil && res.RowsAffected > 0, failed("record event "+string(e.Kind), res.Error)
+}
+
+func (tx *Tx) completeEvent(e *models.Event) {
 	e.ID, e.RecordedAt = 0, tx.now()
 	if e.OccurredAt.IsZero() {
 		e.OccurredAt = e.RecordedAt
@@ -54,8 +60,6 @@ func (tx *Tx) AddEvent(ctx context.Context, e *models.Event) (bool, error) {
 		key := shortKey(*e.DedupeKey, dedupeKeySize)
 		e.DedupeKey = &key
 	}
-	res := ignoring(tx.on(ctx)).Create(e)
-	return res.Error == nil && res.RowsAffected > 0, failed("record event "+string(e.Kind), res.Error)
 }
 
 // The size of the column of Event.DedupeKey.
