@@ -135,6 +135,9 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		return err
 	}
 	if c.flags.format == formatJSON {
+		if err := c.relinkAfter(ctx, n.dry, card.ID); err != nil {
+			return err
+		}
 		return c.out.json(addedJSON{c.clientJSON(card), n.dry})
 	}
 	key := models.Say("cli.client_add.done", "Name", card.Name, "ID", card.ID)
@@ -142,6 +145,9 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		key = models.Say("cli.client_add.would", "Name", card.Name)
 	}
 	c.out.line(c.texts.Say(key))
+	if err := c.relinkAfter(ctx, n.dry, card.ID); err != nil {
+		return err
+	}
 	return c.out.err
 }
 
