@@ -22,6 +22,16 @@ const fileCap = 1 << 20
 // with everything that is wrong, except that a file which is not TOML at all has one error only. A config that is
 // returned may still have Warnings.
 func Load(path string, env func(string) string) (*Config, error) {
+	return load(path, env, false)
+}
+
+// LoadOffline is Load for commands that only look at the database: it does not ask whether passwords and certificates
+// are there, because whoever runs such a command may have neither the daemon's environment nor its rights.
+func LoadOffline(path string, env func(string) string) (*Config, error) {
+	return load(path, env, true)
+}
+
+func load(path string, env func(string) string, offline bool) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
 		id := "config.unreadable"
@@ -34,7 +44,7 @@ func Load(path string, env func(string) string) (*Config, error) {
 		}
 		return nil, newErrors(languages()[0], []*FieldError{{File: path, Phrase: models.Say(id, "Detail", err.Error())}})
 	}
-	return parse(path, data, env)
+	return parse(path, data, env, offline)
 }
 
 func read(path string) ([]byte, error) {
@@ -54,7 +64,7 @@ func read(path string) ([]byte, error) {
 }
 
 // parse is Load for a file that has been read.
-func parse(path string, data []byte, env func(string) string) (*Config, error) {
+func parse(path string, data []byte, env func(string) string, offline bool) (*Config, error) {
 	if env == nil {
 		env = func(string) string { return "" }
 	}
@@ -77,7 +87,7 @@ func parse(path string, data []byte, env func(string) string) (*Config, error) {
 	}
 	cfg := Default()
 	cfg.file, cfg.dir, cfg.env = path, dir, env
-	c := &checker{cfg: cfg, doc: doc, keys: Keys(), failed: map[string]bool{}, origin: map[string]string{}}
+	c := &checker{cfg: cfg, doc: doc, offline: offline, keys: Keys(), failed: map[string]bool{}, origin: map[string]string{}}
 	c.table("", tree, reflect.ValueOf(cfg).Elem())
 	c.override()
 	cfg.inherit()
@@ -90,12 +100,13 @@ func parse(path string, data []byte, env func(string) string) (*Config, error) {
 
 // checker gathers what is wrong with one config.
 type checker struct {
-	cfg    *Config
-	doc    *document
-	keys   []string // every key there is, see Keys
-	found  []*FieldError
-	failed map[string]bool   // keys that have been complained about; one error for a key is enough
-	origin map[string]string // key → environment variable that it came from
+	cfg     *Config
+	doc     *document
+	keys    []string // every key there is, see Keys
+	found   []*FieldError
+	failed  map[string]bool   // keys that have been complained about; one error for a key is enough
+	offline bool              // what lies outside of the file is not looked for
+	origin  map[string]string // key → environment variable that it came from
 }
 
 // add reports what is wrong with a key, unless something has been said about it, or about what it lies in, already.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,7 +101,7 @@ func TestErrorsSpeakTheLanguageOfTheFile(t *testing.T) {
 		{"language = \"de\"\n", "ru"},
 		{"[log]\nlanguage = \"en\"\n", "ru"},
 	} {
-		_, err := parse("c.toml", []byte(c.file), nil)
+		_, err := parse("c.toml", []byte(c.file), nil, false)
 		var all *Errors
 		if !errors.As(err, &all) || all.Language != c.want {
 			t.Errorf("%q: got %v, want %s", c.file, err, c.want)
@@ -134,7 +135,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, err := parse("testdata/config.toml", data, testEnv)
+		cfg, err := parse("testdata/config.toml", data, testEnv, false)
 		if err == nil {
 			cfg.Mailboxes()
 			cfg.OwnDomains()
@@ -156,4 +157,31 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOfflineAsksForNothingOutside is what `kontrol status` needs in a shell without the daemon's environment.
+func TestOfflineAsksForNothingOutside(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	text := "[servers.a]\nimap = \"imaps://mail.firma.example\"\nca_file = \"no-such.pem\"\n"
+	for i, key := range []string{`password_env = "NOT_SET"`, `password_file = "no-such-file"`, `password_command = ["no-such-program"]`} {
+		text += fmt.Sprintf("[[managers]]\nname = \"M\"\nemail = \"m%d@firma.example\"\nserver = \"a\"\n%s\n", i, key)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	none := func(string) string { return "" }
+	if _, err := LoadOffline(path, none); err != nil {
+		t.Errorf("offline: %v", err)
+	}
+	var wrong *Errors
+	if _, err := Load(path, none); !errors.As(err, &wrong) || len(wrong.Fields) != 4 {
+		t.Errorf("for the daemon: %v", err)
+	}
+	if err := os.WriteFile(path, []byte(text+"[[managers]]\nname = \"X\"\nemail = \"x@firma.example\"\nserver = \"a\"\nrole = \"boss\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadOffline(path, none); err == nil {
+		t.Error("offline: a wrong value is not noticed")
+	}
 }

@@ -99,6 +99,7 @@ func (c *checker) secret(path string, s Secret) {
 		c.add(joinKey(path, "password_file"), models.Say("config.secret_missing"))
 	case len(given) > 1:
 		c.add(joinKey(path, given[1]), models.Say("config.secret_two", "Keys", given))
+	case c.offline && (given[0] != "password_file" || s.PasswordFile != ""):
 	case given[0] == "password_file":
 		c.secretFile(joinKey(path, given[0]), s.PasswordFile)
 	case given[0] == "password_env":

@@ -81,7 +81,7 @@ func (a *App) build(ctx context.Context) error {
 	if _, err := db.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
-	a.intake = NewIntake(db, settingsOf(a.cfg), a.poke, a.now, a.opts.Logger)
+	a.intake = NewIntake(db, SettingsOf(a.cfg), a.poke, a.now, a.opts.Logger)
 	rows, err := a.storeStaff(ctx)
 	if err != nil {
 		return err
@@ -96,8 +96,8 @@ func (a *App) build(ctx context.Context) error {
 	return nil
 }
 
-// settingsOf takes from the config what intake needs.
-func settingsOf(c *config.Config) Settings {
+// SettingsOf takes from the config what intake and Relink need.
+func SettingsOf(c *config.Config) Settings {
 	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: c.Triage.FirstLook.Std()}
 }
 
@@ -146,7 +146,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	jobs, err := a.db.StartJobs(ctx, store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
+	jobs, err := a.db.StartJobs(context.WithoutCancel(ctx), store.JobsConfig{Workers: a.workers(), Logger: a.opts.Logger})
 	if err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}

@@ -262,7 +262,7 @@ func TestJobOfAnotherProcessReachesTheMailbox(t *testing.T) {
 		cli := storetest.Open(t, store.Config{URL: url})
 		h := &house{t: t, db: cli}
 		client := h.client("Ромашка", []string{ivan, "romashka@mail.ru"})
-		n, err := Relink(t.Context(), cli, settingsOf(d.app.config()), client, time.Now)
+		n, err := Relink(t.Context(), cli, SettingsOf(d.app.config()), client, time.Now)
 		if err != nil || n != 2 {
 			t.Fatalf("%d letters tied, %v", n, err)
 		}

@@ -310,7 +310,9 @@ func TestNoFolderToFileIn(t *testing.T) {
 func TestRemovedMailboxIsLeftAlone(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.inbox(boris, request)
-		h.tx(func(ctx context.Context, tx *store.Tx) error { return tx.SyncMailboxes(ctx, []models.Mailbox{{Address: anna}}) })
+		h.tx(func(ctx context.Context, tx *store.Tx) error {
+			return tx.SyncMailboxes(ctx, []models.Mailbox{{Address: anna}})
+		})
 		h.sent(anna, request.reply("a@teplodom.example", anna, ivan))
 		h.wantFilings(request.id)
 	})

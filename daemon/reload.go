@@ -35,7 +35,7 @@ func (a *App) Reload(context.Context) (Reloaded, error) {
 	} else {
 		a.cfg = a.cfg.WithReloadable(cfg)
 	}
-	a.intake.SetSettings(settingsOf(a.cfg))
+	a.intake.SetSettings(SettingsOf(a.cfg))
 	a.mu.Unlock()
 	for _, w := range a.boxes {
 		select {

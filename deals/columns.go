@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kontrol/models"
+	"kontrol/names"
 )
 
 // column is what a column of a table of clients holds.
@@ -63,7 +64,7 @@ func (c column) repeatable() bool {
 
 // foldTitle folds a column title: words in lower case, without a number at the end.
 func foldTitle(s string) string {
-	words := foldWords(s)
+	words := names.Words(s)
 	if n := len(words); n > 1 && strings.Trim(words[n-1], "0123456789") == "" {
 		words = words[:n-1]
 	}

@@ -1,6 +1,8 @@
 package deals_test
 
 import (
+	"kontrol/names"
+
 	"fmt"
 	"os"
 	"slices"
@@ -242,7 +244,7 @@ func FuzzNames(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if k := deals.NameKey(s); deals.NameKey(k) != k {
+		if k := names.Key(s); names.Key(k) != k {
 			t.Errorf("name key of %q is not stable", s)
 		}
 		if d, ok := deals.NormalDomain(s); ok {

@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"kontrol/models"
+	"kontrol/names"
 )
 
 // merger puts the lines of a table together into clients and finds what contradicts itself.
 type merger struct {
 	clients []ClientRow
 	byINN   map[string]int   // index into clients
-	byName  map[string][]int // by NameKey
+	byName  map[string][]int // by names.Key
 	emails  map[string]place
 	phones  map[string]place
 	domains map[string]place
@@ -49,7 +50,7 @@ func (m *merger) find(row ClientRow) (int, *RowError) {
 	if at, ok := m.byINN[row.INN]; ok && row.INN != "" {
 		return at, nil
 	}
-	same := m.byName[NameKey(row.Name)]
+	same := m.byName[names.Key(row.Name)]
 	if row.INN != "" { // a namesake with another INN is another company
 		same = slices.DeleteFunc(slices.Clone(same), func(i int) bool { return m.clients[i].INN != "" })
 	}
@@ -95,11 +96,11 @@ func (m *merger) owner(client int, email string) int {
 }
 
 // differ reports whether two contact names cannot be one person's: both are known and unlike.
-func differ(a, b string) bool { return a != "" && b != "" && NameKey(a) != NameKey(b) }
+func differ(a, b string) bool { return a != "" && b != "" && names.Key(a) != names.Key(b) }
 
 func (m *merger) create(row ClientRow) []RowError {
 	at := len(m.clients)
-	key := NameKey(row.Name)
+	key := names.Key(row.Name)
 	contacts := row.Contacts
 	row.Contacts = nil
 	m.clients = append(m.clients, row)
@@ -122,7 +123,7 @@ func (m *merger) create(row ClientRow) []RowError {
 func (m *merger) merge(at int, row ClientRow) []RowError {
 	c := &m.clients[at]
 	var warnings []RowError
-	if NameKey(c.Name) != NameKey(row.Name) {
+	if names.Key(c.Name) != names.Key(row.Name) {
 		warnings = append(warnings, RowError{Line: row.Line, Value: row.Name, Kept: true,
 			Text: models.Say("deals.import.other_name", "INN", row.INN, "First", c.Line, "Name", c.Name)})
 	}
@@ -171,7 +172,7 @@ func (m *merger) addContact(at int, c ContactRow) (fresh bool, warnings []RowErr
 		if slices.ContainsFunc(c.Emails, func(e string) bool { return slices.Contains(x.Emails, e) }) {
 			return true
 		}
-		return c.Name != "" && NameKey(x.Name) == NameKey(c.Name)
+		return c.Name != "" && names.Key(x.Name) == names.Key(c.Name)
 	})
 	if to < 0 {
 		*have = append(*have, ContactRow{Line: c.Line, Name: c.Name, Position: c.Position})

@@ -16,7 +16,8 @@ type Intake interface {
 	// Changed stores which known copies have left the folder and which have other flags.
 	Changed(ctx context.Context, c Change) error
 	// Reset stores that a folder got another UIDVALIDITY: its known copies no longer have valid UIDs. The letters
-	// themselves stay known and are bound again as they are taken in under the new value.
+	// themselves stay known and are bound again as they are taken in under the new value. f is the folder as it is to be
+	// stored: the new UIDValidity, and LastUID 0.
 	Reset(ctx context.Context, f models.Folder) error
 }
 
@@ -25,7 +26,7 @@ type Arrival struct {
 	Folder    models.Folder // as it is to be stored: LastUID and UIDValidity are the new cursor
 	Letters   []Fetched     // ascending UID
 	Bad       []BadLetter   // to be put into quarantine
-	FirstLook bool          // the folder is being looked at for the first time: the letters were there before us
+	FirstLook bool          // all UIDs are below Folder.FirstUID: the letters were there before us
 }
 
 // Fetched is one copy as it came from the server, not parsed.

@@ -199,7 +199,7 @@ func (w *worker) arrived(ctx context.Context, d *folder, a Arrival) error {
 		return w.arrived(ctx, d, right)
 	}
 	uid := a.Letters[0].UID
-	key := poison{d.f.ID, d.f.UIDValidity, uid}
+	key := tried{d.f.ID, d.f.UIDValidity, uid}
 	if w.poisoned[key]++; w.poisoned[key] < poisonTries {
 		return storing(fmt.Sprintf("take in letter %d", uid), err)
 	}
@@ -210,8 +210,8 @@ func (w *worker) arrived(ctx context.Context, d *folder, a Arrival) error {
 	return w.arrived(ctx, d, a)
 }
 
-// poison names a copy that the intake could not take.
-type poison struct {
+// tried names a copy that the intake could not take.
+type tried struct {
 	folder      int64
 	uidValidity uint32
 	uid         uint32

@@ -79,8 +79,10 @@ func newMoverWorld(t *rapid.T) *moverWorld {
 }
 
 var faultsOf = map[string][]fault{
-	"MOVE": {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID, halfDied, halfNo, halfMarked, noEffect},
-	"COPY": {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID},
+	"MOVE":    {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID, halfDied, halfNo, halfMarked, noEffect},
+	"COPY":    {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID},
+	"STORE":   {dieBefore, dieAfter, refuseIt, noEffect},
+	"EXPUNGE": {dieBefore, dieAfter, refuseIt, noEffect},
 }
 
 // fault lets people act and things break before each command.

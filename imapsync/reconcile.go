@@ -208,14 +208,13 @@ func (r *moving) expunge(ctx context.Context, f *models.Filing) error {
 	if err := r.s.MarkDeleted(ctx, f.SourceUID); err != nil {
 		return err
 	}
-	if !r.s.Caps().UIDPlus {
-		return nil
+	if r.s.Caps().UIDPlus {
+		if err := r.s.Expunge(ctx, f.SourceUID); err != nil {
+			return err
+		}
 	}
-	if err := r.s.Expunge(ctx, f.SourceUID); err != nil {
-		return err
-	}
-	still, _, err := r.copyAt(ctx, f.SourceUID)
-	if err == nil && still {
+	still, flags, err := r.copyAt(ctx, f.SourceUID)
+	if err == nil && still && (r.s.Caps().UIDPlus || !hasFlag(flags, `\Deleted`)) {
 		return errStays
 	}
 	return err

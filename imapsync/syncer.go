@@ -50,7 +50,7 @@ type Syncer struct {
 	refusals  int // refused logins in a row
 	dialFails int // failed connections in a row, until a complete round
 	drops     int // connections in a row that were lost young
-	poisoned  map[poison]int
+	poisoned  map[tried]int
 	recreated map[models.FolderRole][]time.Time
 	trouble   models.Phrase // what does not work although the mailbox is connected
 	told      models.MailboxHealth
@@ -90,7 +90,7 @@ func NewSyncer(cfg SyncerConfig) *Syncer {
 		logger:    logger,
 		signals:   newSignals(),
 		refusals:  cfg.InitialRefusals,
-		poisoned:  make(map[poison]int),
+		poisoned:  make(map[tried]int),
 		recreated: make(map[models.FolderRole][]time.Time),
 	}
 }

@@ -72,7 +72,7 @@ func (w *syncWorld) stop() {
 
 // pass lets time go by.
 func pass(d time.Duration) {
-	time.Sleep(d) // in a bubble: waits for everybody else to be idle
+	<-time.After(d) // in a bubble: comes when everybody else is idle
 	synctest.Wait()
 }
 
@@ -250,6 +250,27 @@ func TestFlagsAndVanishesAreReported(t *testing.T) {
 		w.m.mu.Unlock()
 		pass(time.Second)
 		if got := w.history(); got != "~inbox/1 -inbox/2" {
+			t.Errorf("intake was told %q", got)
+		}
+		w.stop()
+	})
+}
+
+func TestFlagInALargeFolderIsReported(t *testing.T) {
+	bubble(t, func(t *testing.T, w *syncWorld) {
+		for i := range smallFolder + 100 {
+			w.m.deliver(inbox, header(fmt.Sprint(i)))
+		}
+		w.start()
+		w.history()
+		w.m.setFlags(inbox, 7, `\Flagged`)
+		pass(time.Second)
+		if got := w.history(); got != "~inbox/7" {
+			t.Errorf("intake was told %q", got)
+		}
+		w.m.deliver(inbox, header("new"))
+		pass(time.Second)
+		if got := w.history(); got != "+inbox/601" {
 			t.Errorf("intake was told %q", got)
 		}
 		w.stop()

@@ -93,7 +93,29 @@ func (t *Texts) Say(p models.Phrase) string {
 	if err != nil {
 		return fallback(p, err)
 	}
-	return s
+	return nestQuotes(s)
+}
+
+// nestQuotes writes quotes inside of quotes as Russian typography wants them: «ООО „Ромашка“». Names bring quotes of their
+// own into texts that quote them. Quotes that do not close are left as they are.
+func nestQuotes(s string) string {
+	if strings.Count(s, "«") < 2 {
+		return s
+	}
+	out := []rune(s)
+	var open []int // where the quotes that are still open stand
+	for i, r := range out {
+		switch {
+		case r == '«':
+			open = append(open, i)
+		case r == '»' && len(open) > 0:
+			if len(open) > 1 {
+				out[open[len(open)-1]], out[i] = '„', '“'
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return string(out)
 }
 
 // Text renders the phrase made of the key and pairs of argument name and value; see models.Say.

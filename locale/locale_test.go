@@ -213,3 +213,15 @@ func TestEveryKeyInTheCodeHasAText(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestQuotesInsideQuotes(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"клиент «ООО «Ромашка»», сделка «Насосы»": "клиент «ООО „Ромашка“», сделка «Насосы»",
+		"«а» и «б»": "«а» и «б»", "«а «б «в» г» д»": "«а „б „в“ г“ д»", "» «": "» «", "«а «б": "«а «б", "«а «б»": "«а „б“", "": "",
+	} {
+		if got := nestQuotes(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"gorm.io/gorm"
 
 	"kontrol/models"
+	"kontrol/names"
 )
 
 // ContactCard is a contact with how to reach it.
@@ -26,27 +26,6 @@ type ClientCard struct {
 	models.Client
 	Contacts []ContactCard
 	Domains  []models.ClientDomain
-}
-
-// legalForms are left out when names of companies are compared.
-var legalForms = []string{"ооо", "оао", "зао", "пао", "ао", "ип", "нао", "тоо", "чп", "llc", "ltd", "inc", "gmbh", "jsc"}
-
-// NameKey folds the name of a client to the form under which names are compared and looked for: lower case, ё as е,
-// without quotes and other punctuation, without a legal form at its start or end. A name that is nothing but a legal
-// form stays. The empty name gives "".
-func NameKey(name string) string {
-	folded := strings.ReplaceAll(strings.ToLower(storable(name)), "ё", "е")
-	words := strings.FieldsFunc(folded, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r)
-	})
-	isForm := func(w string) bool { return slices.Contains(legalForms, w) }
-	for len(words) > 1 && isForm(words[0]) {
-		words = words[1:]
-	}
-	for len(words) > 1 && isForm(words[len(words)-1]) {
-		words = words[:len(words)-1]
-	}
-	return strings.Join(words, " ")
 }
 
 // ClientsByAddresses returns the contact points of the normalised addresses that belong to clients, by address, with
@@ -133,7 +112,7 @@ func byIDOrder(g *gorm.DB) *gorm.DB { return g.Order("id") }
 // without quotes and legal form. Several may fit; none is no error.
 func (q *Queries) FindClients(ctx context.Context, query string, limit int) ([]models.Client, error) {
 	query = strings.TrimSpace(storable(query))
-	address, key := models.NormalAddress(query), NameKey(query)
+	address, key := models.NormalAddress(query), names.Key(query)
 	g := q.on(ctx).Model(&models.Client{})
 	where := q.on(ctx).Where("inn = ?", query)
 	byNumber := strings.HasPrefix(query, "#") || strings.HasPrefix(query, "№")
@@ -161,7 +140,7 @@ func (q *Queries) FindClients(ctx context.Context, query string, limit int) ([]m
 // ClientFilter narrows ListClients. The zero value lists all.
 type ClientFilter struct {
 	OwnerID int64  // only those of this manager
-	Query   string // part of the name, see NameKey
+	Query   string // part of the name, see names.Key
 }
 
 // ListClients returns clients by name with Owner filled in, at most limit of them after the first offset ones.
@@ -170,7 +149,7 @@ func (q *Queries) ListClients(ctx context.Context, f ClientFilter, limit, offset
 	if f.OwnerID != 0 {
 		g = g.Where("owner_id = ?", f.OwnerID)
 	}
-	if key := NameKey(f.Query); key != "" {
+	if key := names.Key(f.Query); key != "" {
 		g = g.Where("name_key LIKE ? ESCAPE '!'", like(key))
 	}
 	var rows []models.Client
@@ -239,7 +218,7 @@ const (
 // normalCard returns a copy with everything normalised and no IDs.
 func normalCard(c ClientCard) ClientCard {
 	c.ID, c.Owner = 0, nil
-	c.NameKey = NameKey(c.Name)
+	c.NameKey = names.Key(c.Name)
 	if c.INN != nil && *c.INN == "" {
 		c.INN = nil
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
-
-	"github.com/riverqueue/river"
 
 	"kontrol/models"
 	"kontrol/store"
@@ -104,46 +101,6 @@ func TestVerifyAndKnownSchema(t *testing.T) {
 		must(t, err)
 		if s.Known != store.KnownSchema() {
 			t.Errorf("known schema: %d, the database says %d", store.KnownSchema(), s.Known)
-		}
-	})
-}
-
-type idleArgs struct{}
-
-func (idleArgs) Kind() string { return "idle" }
-
-type idleWorker struct{ river.WorkerDefaults[idleArgs] }
-
-func (*idleWorker) Work(context.Context, *river.Job[idleArgs]) error { return nil }
-
-func TestJobsLedWhileSomebodyWorks(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		led := func() bool {
-			on, err := db.Read().JobsLed(t.Context())
-			must(t, err)
-			return on
-		}
-		if led() {
-			t.Error("nobody works, but somebody leads")
-		}
-		workers := river.NewWorkers()
-		river.AddWorker(workers, &idleWorker{})
-		jobs, err := db.StartJobs(t.Context(), store.JobsConfig{Workers: workers})
-		must(t, err)
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		limit := time.After(20 * time.Second)
-		for !led() {
-			select {
-			case <-tick.C:
-			case <-limit:
-				t.Fatal("nobody leads")
-			}
-		}
-		must(t, jobs.Stop(context.WithoutCancel(t.Context())))
-		if led() {
-			t.Error("the leader has gone, but somebody leads")
 		}
 	})
 }

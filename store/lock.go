@@ -17,6 +17,24 @@ const daemonLock int64 = 0x6b6f6e74726f6c64
 // On SQLite it is a lock on the file PATH.daemon.lock, which stays behind. On PostgreSQL it is an advisory lock of a
 // connection of its own; a pooler in transaction mode between here and the server makes it worthless.
 func (db *DB) LockDaemon(ctx context.Context) (func(), error) {
+	unlock, err := db.tryDaemonLock(ctx)
+	// Somebody who only looks (DaemonRunning) holds it for a moment, and must not keep a daemon from starting.
+	for try := 1; try < daemonLockTries && isTold(err) && pause(ctx, lockRetry) == nil; try++ {
+		unlock, err = db.tryDaemonLock(ctx)
+	}
+	return unlock, err
+}
+
+// How often LockDaemon tries.
+const daemonLockTries = 3
+
+func isTold(err error) bool {
+	_, told := models.PhraseOf(err)
+	return told
+}
+
+// tryDaemonLock is one try of LockDaemon.
+func (db *DB) tryDaemonLock(ctx context.Context) (func(), error) {
 	if db.dialect == dialectSQLite {
 		unlock, err := lockFile(ctx, db.path+".daemon.lock", 1)
 		if models.IsTemporary(err) {
@@ -49,9 +67,8 @@ func (db *DB) LockDaemon(ctx context.Context) (func(), error) {
 
 // DaemonRunning reports whether a daemon holds the lock on this database at this moment.
 func (db *DB) DaemonRunning(ctx context.Context) (bool, error) {
-	unlock, err := db.LockDaemon(ctx)
-	var told *models.Told
-	if errors.As(err, &told) {
+	unlock, err := db.tryDaemonLock(ctx)
+	if isTold(err) {
 		return true, nil
 	}
 	if err != nil {

@@ -36,25 +36,6 @@ func createClient(t *testing.T, db *store.DB, c store.ClientCard) store.ClientCa
 	return c
 }
 
-func TestNameKey(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		`ООО «Ромашка»`:    "ромашка",
-		`Ромашка, ООО`:     "ромашка",
-		`ЗАО "Ёлки-Палки"`: "елки палки",
-		`ООО`:              "ооо",
-		`ИП Королёв Пётр`:  "королев петр",
-		`Acme GmbH`:        "acme",
-		``:                 "",
-		`«»`:               "",
-		"Завод №5":         "завод 5",
-	} {
-		if got := store.NameKey(name); got != want {
-			t.Errorf("%q: %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestClients(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // KnownSchema returns the newest version of the schema that this program knows, without a database; 0 only when the
@@ -66,19 +65,4 @@ func (db *DB) lines(ctx context.Context, query string) ([]string, error) {
 		out = append(out, line)
 	}
 	return out, failed("verify database", rows.Err())
-}
-
-// JobsLed reports whether some process leads the work on jobs now, that is whether a daemon runs. A process that was
-// killed counts for up to half a minute more. The clock of this machine is compared with that of the leader.
-func (q *Queries) JobsLed(ctx context.Context) (bool, error) {
-	var expires []time.Time
-	if err := q.on(ctx).Raw("SELECT expires_at FROM river_leader").Scan(&expires).Error; err != nil {
-		return false, failed("look for the leader of jobs", err)
-	}
-	for _, at := range expires {
-		if at.After(q.now()) {
-			return true, nil
-		}
-	}
-	return false, nil
 }

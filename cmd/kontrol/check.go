@@ -13,7 +13,7 @@ func (c *cli) checkCommand() *cobra.Command {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
-		cfg, err := c.config()
+		cfg, err := c.strictConfig()
 		if err != nil {
 			return err
 		}

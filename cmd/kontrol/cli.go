@@ -123,7 +123,7 @@ func (c *cli) logger(plain bool) *slog.Logger {
 	if c.flags.verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(tint.NewHandler(c.env.stderr, &tint.Options{
+	return slog.New(tint.NewTextHandler(c.env.stderr, &tint.Options{
 		Level: level, NoColor: plain || !c.env.terminal, TimeFormat: time.DateTime,
 	}))
 }
@@ -172,6 +172,10 @@ func (c *cli) finish(err error) int {
 
 // errorText says an error: the phrase where there is one, and otherwise that the technical words are what we have.
 func (c *cli) errorText(err error) string {
+	var usage *usageError
+	if errors.As(err, &usage) {
+		err = usage.err // it may be several, which are told one a line
+	}
 	text := c.texts.Error(err)
 	if _, ok := models.PhraseOf(err); ok {
 		return text

@@ -10,6 +10,7 @@ import (
 
 	"kontrol/deals"
 	"kontrol/models"
+	"kontrol/names"
 	"kontrol/store"
 )
 
@@ -134,6 +135,9 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		return err
 	}
 	if c.flags.format == formatJSON {
+		if err := c.relinkAfter(ctx, n.dry, card.ID); err != nil {
+			return err
+		}
 		return c.out.json(addedJSON{c.clientJSON(card), n.dry})
 	}
 	key := models.Say("cli.client_add.done", "Name", card.Name, "ID", card.ID)
@@ -141,6 +145,9 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		key = models.Say("cli.client_add.would", "Name", card.Name)
 	}
 	c.out.line(c.texts.Say(key))
+	if err := c.relinkAfter(ctx, n.dry, card.ID); err != nil {
+		return err
+	}
 	return c.out.err
 }
 
@@ -161,7 +168,7 @@ func (c *cli) namesake(ctx context.Context, tx *store.Tx, name string) error {
 
 // namesakes returns the clients whose names differ from this one in nothing that matters.
 func namesakes(ctx context.Context, tx *store.Tx, name string) ([]models.Client, error) {
-	key := store.NameKey(name)
+	key := names.Key(name)
 	found, err := tx.ListClients(ctx, store.ClientFilter{Query: name}, mostOffered, 0)
 	return slices.DeleteFunc(found, func(x models.Client) bool { return x.NameKey != key }), err
 }

@@ -55,6 +55,7 @@ func reasonOf(err error) string {
 type imported struct {
 	added, extended, unchanged int
 	problems                   []deals.RowError
+	clients                    []int64 // that are new or have more than before
 }
 
 func (r *imported) add(b imported) {
@@ -62,6 +63,7 @@ func (r *imported) add(b imported) {
 	r.extended += b.extended
 	r.unchanged += b.unchanged
 	r.problems = append(r.problems, b.problems...)
+	r.clients = append(r.clients, b.clients...)
 }
 
 func (c *cli) importClients(ctx context.Context, rows []deals.ClientRow, problems []deals.RowError, dry bool) error {
@@ -72,7 +74,7 @@ func (c *cli) importClients(ctx context.Context, rows []deals.ClientRow, problem
 		done, err = c.storeClients(ctx, rows, dry)
 		total.add(done)
 	}
-	if err := errors.Join(err, c.toldImport(total, dry)); err != nil {
+	if err := errors.Join(err, c.toldImport(total, dry), c.relinkAfter(ctx, dry, total.clients...)); err != nil {
 		return err
 	}
 	switch {
@@ -154,6 +156,7 @@ func (c *cli) storeRow(ctx context.Context, tx *store.Tx, row deals.ClientRow, c
 			return err
 		}
 		done.added++
+		done.clients = append(done.clients, card.ID)
 		return nil
 	}
 	more, err := tx.ExtendClient(ctx, id, &card)
@@ -162,6 +165,7 @@ func (c *cli) storeRow(ctx context.Context, tx *store.Tx, row deals.ClientRow, c
 	}
 	if more {
 		done.extended++
+		done.clients = append(done.clients, id)
 	} else {
 		done.unchanged++
 	}

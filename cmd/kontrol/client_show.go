@@ -66,11 +66,13 @@ func (c *cli) showClient(ctx context.Context, q *store.Queries, id int64) error 
 	}
 	c.tellContacts(card)
 	c.out.heading(c.Text("cli.client_show.deals"))
-	if err := c.out.list(formatTable, c.dealListing(deals, false)); err != nil {
+	table := c.dealListing(deals, false)
+	table.empty = "  " + c.Text("cli.client_show.no_deals")
+	if err := c.out.list(formatTable, table); err != nil {
 		return err
 	}
 	c.out.heading(c.Text("cli.client_show.letters"))
-	return c.showLetters(ctx, q, letters, c.Text("cli.message_list.empty"))
+	return c.showLetters(ctx, q, letters, "  "+c.Text("cli.client_show.no_letters"))
 }
 
 func (c *cli) clientFacts(card store.ClientCard) error {

@@ -70,7 +70,7 @@ func (c *cli) showDeal(ctx context.Context, q *store.Queries, d models.Deal) err
 	}
 	c.tellHistory(history, stages)
 	c.out.heading(c.Text("cli.client_show.letters"))
-	return c.showLetters(ctx, q, letters, c.Text("cli.message_list.empty"))
+	return c.showLetters(ctx, q, letters, "  "+c.Text("cli.client_show.no_letters"))
 }
 
 func (c *cli) dealFacts(d models.Deal) error {

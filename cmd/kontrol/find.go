@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kontrol/models"
+	"kontrol/names"
 	"kontrol/store"
 )
 
@@ -52,7 +53,7 @@ func (c *cli) findClient(ctx context.Context, q *store.Queries, word string) (mo
 	if err != nil {
 		return models.Client{}, err
 	}
-	if key := store.NameKey(word); len(found) > 1 && key != "" {
+	if key := names.Key(word); len(found) > 1 && key != "" {
 		exact := slices.DeleteFunc(slices.Clone(found), func(x models.Client) bool { return x.NameKey != key })
 		if len(exact) == 1 {
 			found = exact
@@ -108,7 +109,7 @@ func findStage(ctx context.Context, q *store.Queries, word string) (models.Stage
 	var words []string
 	known := make([]string, 0, len(stages))
 	for _, s := range stages {
-		if strings.EqualFold(s.Code, word) || strings.EqualFold(s.Name, word) {
+		if foldWord(s.Code) == foldWord(word) || foldWord(s.Name) == foldWord(word) {
 			return s, nil
 		}
 		words = append(words, s.Code, s.Name)

@@ -66,8 +66,9 @@ func (c *cli) help(cmd *cobra.Command) {
 		c.out.heading(c.Text("cli.help.examples"))
 		c.out.block("  ", cmd.Example)
 	}
-	c.helpFlags(c.Text("cli.help.flags"), cmd.LocalNonPersistentFlags())
-	c.helpFlags(c.Text("cli.help.global_flags"), cmd.Root().PersistentFlags())
+	global := cmd.Root().PersistentFlags()
+	c.helpFlags(c.Text("cli.help.flags"), cmd.Flags(), func(f *pflag.Flag) bool { return global.Lookup(f.Name) == nil })
+	c.helpFlags(c.Text("cli.help.global_flags"), global, func(*pflag.Flag) bool { return true })
 	switch {
 	case !cmd.HasParent():
 		c.out.heading(c.Text("cli.help.exit_codes"))
@@ -111,12 +112,12 @@ func (c *cli) helpCommands(cmd *cobra.Command) {
 	}
 }
 
-func (c *cli) helpFlags(title string, flags *pflag.FlagSet) {
+func (c *cli) helpFlags(title string, flags *pflag.FlagSet, wanted func(*pflag.Flag) bool) {
 	type row struct{ name, usage string }
 	var rows []row
 	width := 0
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
+		if f.Hidden || !wanted(f) {
 			return
 		}
 		value, usage := pflag.UnquoteUsage(f)

@@ -56,8 +56,8 @@ func (c *cli) mailboxJSON(h health, m store.MailboxStatus) mailboxJSON {
 	return j
 }
 
-// mailboxListing is the table of mailboxes.
-func (c *cli) mailboxListing(h health) listing {
+// mailboxListing is the table of mailboxes. With brief the reasons are left out that attention tells below the table.
+func (c *cli) mailboxListing(h health, brief bool) listing {
 	l := listing{columns: []column{
 		{title: c.Text("cli.column.mailbox")}, {title: c.Text("cli.column.state"), flex: true},
 		{title: c.Text("cli.column.synced")}, {title: c.Text("cli.column.lag"), right: true},
@@ -70,7 +70,11 @@ func (c *cli) mailboxListing(h health) listing {
 		if m.SyncedAt != nil {
 			lag = c.span(c.env.now().Sub(*m.SyncedAt))
 		}
-		l.rows = append(l.rows, []string{m.Address, c.mailboxState(m.Mailbox, h.running), c.when(m.SyncedAt), lag,
+		shown := m.Mailbox
+		if _, told := c.mailboxAttention(m, h.running); told && brief {
+			shown.StateReason = models.Phrase{}
+		}
+		l.rows = append(l.rows, []string{m.Address, c.mailboxState(shown, h.running), c.when(m.SyncedAt), lag,
 			number(h.unanswered[m.ID]), number(m.Live[models.FolderControl]), number(m.Letters)})
 		values = append(values, c.mailboxJSON(h, m))
 	}
@@ -83,12 +87,12 @@ func (c *cli) mailboxList() *cobra.Command {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
-		return c.read(cmd.Context(), func(q *store.Queries) error {
-			h, err := c.gatherHealth(cmd.Context(), q)
+		return c.withDB(cmd.Context(), false, func(db *store.DB) error {
+			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
 				return err
 			}
-			return c.out.list(c.flags.format, c.mailboxListing(h))
+			return c.out.list(c.flags.format, c.mailboxListing(h, false))
 		})
 	})
 }
@@ -98,12 +102,12 @@ func (c *cli) mailboxShow() *cobra.Command {
 		if err := c.arguments(cmd, args, 1, 1); err != nil {
 			return err
 		}
-		return c.read(cmd.Context(), func(q *store.Queries) error {
-			wanted, err := c.findMailbox(cmd.Context(), q, args[0])
+		return c.withDB(cmd.Context(), false, func(db *store.DB) error {
+			wanted, err := c.findMailbox(cmd.Context(), db.Read(), args[0])
 			if err != nil {
 				return err
 			}
-			h, err := c.gatherHealth(cmd.Context(), q)
+			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
 				return err
 			}

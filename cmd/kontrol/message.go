@@ -161,11 +161,15 @@ func (c *cli) showLetters(ctx context.Context, q *store.Queries, letters []store
 			whose = append(whose, name)
 		}
 		values = append(values, j)
+		kind := ""
+		if l.Class != models.ClassPerson { // what nearly all are is not worth the room
+			kind = c.class(l.Class)
+		}
 		rows = append(rows, []string{strconv.FormatInt(l.ID, 10), arrow(l.Direction), c.texts.Time(l.ArrivedAt), counterpart(l.Letter),
-			c.subject(l.Letter), c.class(l.Class), strings.Join(whose, "; "), strings.Join(places, "; ")})
+			c.subject(l.Letter), kind, strings.Join(whose, "; "), strings.Join(places, "; ")})
 	}
 	return c.out.list(c.flags.format, listing{columns: []column{
-		{title: "№", right: true}, {title: " "}, {title: c.Text("cli.column.arrived")}, {title: c.Text("cli.column.who"), flex: true},
+		{title: "№", right: true}, {title: "↔"}, {title: c.Text("cli.column.arrived")}, {title: c.Text("cli.column.who"), flex: true},
 		{title: c.Text("cli.column.subject"), flex: true}, {title: c.Text("cli.column.class")},
 		{title: c.Text("cli.column.client"), flex: true}, {title: c.Text("cli.column.where"), flex: true},
 	}, rows: rows, values: values, empty: empty})

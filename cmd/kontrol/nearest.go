@@ -4,17 +4,17 @@ import "strings"
 
 // The two layouts of a Russian keyboard, key by key: a command typed in the wrong one is understood all the same.
 const (
-	keysLatin    = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`"
-	keysCyrillic = "йцукенгшщзхъфывапролджэячсмитьбюё"
+	keysLatin    = "qwertyuiop[]asdfghjkl;'zxcvbnm,."
+	keysCyrillic = "йцукенгшщзхъфывапролджэячсмитьбю"
 )
 
 // nearest returns the known word that was most likely meant, or "" when none is near. Known words are compared
 // without regard to case; a word typed in the wrong keyboard layout counts as typed in the right one.
 func nearest(word string, known []string) string {
-	word = strings.ToLower(word)
+	word = foldWord(word)
 	best, bestAt := "", 1<<30
 	for _, k := range known {
-		low := strings.ToLower(k)
+		low := foldWord(k)
 		at := min(distance(word, low), distance(relayout(word, keysCyrillic, keysLatin), low),
 			distance(relayout(word, keysLatin, keysCyrillic), low))
 		if len([]rune(word)) >= 3 && strings.HasPrefix(low, word) {
@@ -25,6 +25,11 @@ func nearest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// foldWord makes words alike that people take for one: in lower case, ё as е.
+func foldWord(s string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), "ё", "е")
 }
 
 // relayout gives the word as the same keys type it in the other layout.

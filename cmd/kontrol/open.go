@@ -48,13 +48,25 @@ func (c *cli) readConfig() (*config.Config, error) {
 		if _, err := os.Stat(place); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		cfg, err := config.Load(place, c.env.getenv)
+		cfg, err := config.LoadOffline(place, c.env.getenv)
 		if err != nil {
 			return nil, &usageError{err}
 		}
 		return cfg, nil
 	}
 	return nil, misused(models.Say("cli.error.no_config", "Places", places))
+}
+
+// strictConfig is config for commands that log in to mailboxes: passwords and certificates have to be there.
+func (c *cli) strictConfig() (*config.Config, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	if cfg, err = config.Load(cfg.File(), c.env.getenv); err != nil {
+		return nil, &usageError{err}
+	}
+	return cfg, nil
 }
 
 // configLanguage is the language that the config asks for, even when the rest of it is wrong; "" without a config.

@@ -22,7 +22,7 @@ func (c *cli) runCommand() *cobra.Command {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
-		cfg, err := c.config()
+		cfg, err := c.strictConfig()
 		if err != nil {
 			return err
 		}
@@ -41,6 +41,10 @@ func (c *cli) runDaemon(ctx context.Context, cfg *config.Config) error {
 	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: log, Now: c.env.now, Load: func() (*config.Config, error) {
 		return config.Load(cfg.File(), c.env.getenv)
 	}})
+	if err != nil && ctx.Err() != nil {
+		c.complain(c.Text("cli.run.stopped")) // told to stop while starting
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -102,5 +106,5 @@ func (c *cli) daemonLogger(cfg *config.Config, level slog.Leveler) *slog.Logger 
 		return slog.New(slog.NewJSONHandler(c.env.stderr, &slog.HandlerOptions{Level: level}))
 	}
 	plain := c.flags.noColor || c.env.getenv("NO_COLOR") != "" || !c.env.terminal
-	return slog.New(tint.NewHandler(c.env.stderr, &tint.Options{Level: level, NoColor: plain}))
+	return slog.New(tint.NewTextHandler(c.env.stderr, &tint.Options{Level: level, NoColor: plain}))
 }

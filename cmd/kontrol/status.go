@@ -64,8 +64,8 @@ func (c *cli) statusCommand() *cobra.Command {
 			return err
 		}
 		var h health
-		err := c.read(cmd.Context(), func(q *store.Queries) (err error) {
-			h, err = c.gatherHealth(cmd.Context(), q)
+		err := c.withDB(cmd.Context(), false, func(db *store.DB) (err error) {
+			h, err = gatherHealth(cmd.Context(), db)
 			return err
 		})
 		if err != nil {
@@ -82,13 +82,14 @@ func (c *cli) statusCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) gatherHealth(ctx context.Context, q *store.Queries) (health, error) {
+func gatherHealth(ctx context.Context, db *store.DB) (health, error) {
 	var h health
 	var err error
+	q := db.Read()
 	if h.Status, err = q.Status(ctx); err != nil {
 		return h, err
 	}
-	if h.running, err = q.JobsLed(ctx); err != nil {
+	if h.running, err = db.DaemonRunning(ctx); err != nil {
 		return h, err
 	}
 	if h.quarantine, err = q.Quarantined(ctx, 0); err != nil {
@@ -184,7 +185,7 @@ func (c *cli) showHealth(h health, attention []models.Phrase) error {
 		c.out.line(c.Text("cli.status.daemon"), " ", c.out.paint(code, word))
 		c.out.line()
 	}
-	if err := c.out.list(c.flags.format, c.mailboxListing(h)); err != nil || c.flags.format == formatCSV {
+	if err := c.out.list(c.flags.format, c.mailboxListing(h, c.flags.format == formatTable)); err != nil || c.flags.format == formatCSV {
 		return err
 	}
 	moves := countMoves(h.Mailboxes)

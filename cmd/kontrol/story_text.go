@@ -102,7 +102,7 @@ func (c *cli) tellThread(s story) {
 			who = l.FromAddress
 		}
 		number := strconv.FormatInt(l.ID, 10)
-		parts := []any{"  ", arrow(l.Direction), " ", c.texts.Time(l.ArrivedAt), "  №", number,
+		parts := []any{"  ", arrow(l.Direction), " ", c.texts.Time(l.ArrivedAt), "  № ", number,
 			strings.Repeat(" ", width-len(number)+2), who, ": ", c.subject(l)}
 		if l.Class != models.ClassPerson {
 			parts = append(parts, " (", c.class(l.Class), ")")
@@ -174,6 +174,8 @@ func (c *cli) tellDecisions(s story) {
 	c.out.heading(c.Text("cli.why.decisions"))
 	if len(s.decisions) == 0 {
 		c.out.line("  ", c.Text("cli.why.no_decisions"))
+	} else {
+		c.out.line("  ", c.out.paint(paintFaint, c.Text("cli.why.legend")))
 	}
 	for _, d := range s.decisions {
 		what := c.Text("cli.why.stay")
@@ -196,7 +198,8 @@ func (c *cli) tellDecisions(s story) {
 }
 
 func (c *cli) tellStep(st models.Step) {
-	mark := c.out.paint(paintFaint, "✗")
+	// Every step is a true sentence: one that did not decide must not look as if it were denied.
+	mark := c.out.paint(paintFaint, "–")
 	if st.Holds {
 		mark = c.out.paint(paintGood, "✓")
 	}
@@ -312,11 +315,19 @@ func (c *cli) tellEvents(events []models.Event) {
 	for _, e := range events {
 		text := c.texts.Say(e.Text)
 		if text == "" {
-			text = string(e.Kind)
+			text = c.eventName(e.Kind)
 		}
 		if who := actor(e.Actor); who != "" {
 			text += " (" + who + ")"
 		}
 		c.out.line("  ", c.texts.Time(e.OccurredAt), "  ", text)
 	}
+}
+
+// eventName says what an event without words of its own was; an unknown kind by its code.
+func (c *cli) eventName(k models.EventKind) string {
+	if s := c.optional("cli.event." + strings.ReplaceAll(string(k), ".", "_")); s != "" {
+		return s
+	}
+	return string(k)
 }

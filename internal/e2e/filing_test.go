@@ -19,10 +19,10 @@ import (
 )
 
 // writeConfig writes the config of the department on the private server, over TLS, and returns its path.
-func writeConfig(t *testing.T, srv *dovecot.Server, databaseURL string) string {
+func writeConfig(t *testing.T, srv *dovecot.Server, imapsAddr, databaseURL string) string {
 	t.Helper()
 	dir := t.TempDir()
-	_, port, err := net.SplitHostPort(srv.IMAPSAddr)
+	_, port, err := net.SplitHostPort(imapsAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func storeDeals(t *testing.T, db *store.DB, units []*unit) {
 func TestTwoHundredLettersAreFiled(t *testing.T) {
 	t.Parallel()
 	srv := dovecot.Test(t, dovecot.Options{})
-	cfg, err := config.Load(writeConfig(t, srv, "sqlite:kontrol.db"), func(string) string { return "" })
+	cfg, err := config.Load(writeConfig(t, srv, srv.IMAPSAddr, "sqlite:kontrol.db"), func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func killed(t *testing.T, databaseURL string) {
 	t.Helper()
 	bin := program(t)
 	srv := dovecot.Test(t, dovecot.Options{})
-	path := writeConfig(t, srv, databaseURL)
+	path := writeConfig(t, srv, distance(t, srv.IMAPSAddr, 5*time.Millisecond), databaseURL)
 	units := newUnits(185, "kill")
 	db, err := store.Open(t.Context(), store.Config{URL: databaseURL, AutoMigrateSchema: true})
 	if err != nil {
@@ -82,16 +82,22 @@ func killed(t *testing.T, databaseURL string) {
 		people <- func() { out.reply(u) }
 	}
 	close(people)
-	perLife := len(people)/kills + 1
-	for range kills {
+	perLife, planned, midway := len(people)/kills+1, 0, 0
+	for i := range kills {
 		d := start(t, bin, path)
+		if i%5 != 0 { // every fifth is killed while it starts
+			d.waitReady()
+		}
 		for range perLife {
 			if act, ok := <-people; ok {
 				act()
 			}
 		}
 		d.killAfter(time.Duration(rnd.IntN(900)) * time.Millisecond)
+		p, m := underWay(t, db)
+		planned, midway = planned+p, midway+m
 	}
+	t.Logf("moves that the kills left behind: %d planned, %d with the server's answer outstanding", planned, midway)
 	for act := range people {
 		act()
 	}
@@ -106,7 +112,30 @@ func killed(t *testing.T, databaseURL string) {
 	waitSynced(t, db, time.Now())
 	d.stop()
 	out.check(units)
-	report(t, db)
+	report(t, db, units)
+}
+
+// underWay counts the open filings that are only planned, and those of which the server may have been told already.
+func underWay(t *testing.T, db *store.DB) (planned, midway int) {
+	t.Helper()
+	boxes, err := db.Read().Mailboxes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range boxes {
+		open, err := db.OpenFilings(t.Context(), b.ID, time.Now().Add(24*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range open {
+			if f.State == models.FilingPlanned {
+				planned++
+			} else {
+				midway++
+			}
+		}
+	}
+	return planned, midway
 }
 
 // checkBooks compares the journal with itself: nothing is left open, and no letter was filed twice.
@@ -123,32 +152,39 @@ func checkBooks(t *testing.T, db *store.DB) {
 	}
 }
 
-// report tells how the moves ended, for the record.
-func report(t *testing.T, db *store.DB) {
+// report checks that no letter was filed more than once, and tells how the moves ended, for the record.
+func report(t *testing.T, db *store.DB, units []*unit) {
 	t.Helper()
-	boxes, err := db.Read().Mailboxes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	states := map[models.FilingState]int{}
 	attempts := 0
-	for _, b := range boxes {
-		folders, err := db.Read().Folders(t.Context(), b.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range folders {
-			filings, err := db.Read().FilingsTo(t.Context(), f.ID)
+	for _, u := range units {
+		for _, l := range u.letters {
+			rows, err := db.Read().LettersByMessageIDs(t.Context(), []string{l.id})
 			if err != nil {
 				t.Fatal(err)
 			}
+			if len(rows) != 1 {
+				t.Errorf("%s is known %d times", l.id, len(rows))
+				continue
+			}
+			filings, err := db.Read().FilingsOf(t.Context(), rows[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := 0
 			for _, x := range filings {
 				states[x.State]++
 				attempts += x.Attempts
+				if x.State == models.FilingDone {
+					done++
+				}
+			}
+			if want := 1; l.want == inbox && done != 0 || l.want != inbox && done != want {
+				t.Errorf("%s: filed %d times", l.id, done)
 			}
 		}
 	}
-	t.Logf("filings by state: %v, commands sent: %d", states, attempts)
+	t.Logf("filings by state: %v; commands announced: %d", states, attempts)
 }
 
 // waitSynced waits until every mailbox has been looked at completely after a moment.
@@ -183,15 +219,15 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
-	output bytes.Buffer
+	output *said
 	ended  chan error
 }
 
 func start(t *testing.T, bin, config string) *process {
 	t.Helper()
-	p := &process{t: t, ended: make(chan error, 1)}
+	p := &process{t: t, ended: make(chan error, 1), output: &said{ready: make(chan struct{})}}
 	p.cmd = exec.Command(bin, "--config", config, "run")
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -213,9 +249,46 @@ func (p *process) killAfter(d time.Duration) {
 	<-p.ended
 }
 
+// waitReady waits until the program has said that it is at work.
+func (p *process) waitReady() {
+	p.t.Helper()
+	select {
+	case <-p.output.ready:
+	case err := <-p.ended:
+		p.t.Fatalf("the program ended while starting: %v\n%s", err, p.output.String())
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("the program did not start within 30 s\n%s", p.output.String())
+	}
+}
+
+// said keeps what a program has said, and tells when it said that it is at work.
+type said struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan struct{}
+	once  sync.Once
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.text.Write(p)
+	if bytes.Contains(s.text.Bytes(), []byte("Kontrol следит")) {
+		s.once.Do(func() { close(s.ready) })
+	}
+	return n, err
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // stop asks the program to stop, as systemd does, and wants exit code 0 within ten seconds.
 func (p *process) stop() {
 	p.t.Helper()
+	p.waitReady()
 	if err := p.cmd.Process.Signal(sigterm); err != nil {
 		p.t.Fatal(err)
 	}

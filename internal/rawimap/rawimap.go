@@ -52,35 +52,35 @@ func Dial(addr string, config *tls.Config, user, password string) (*Client, erro
 // Close closes the connection without ceremony.
 func (c *Client) Close() { _ = c.conn.Close() }
 
-// response is one untagged line; literals stand in lits in order, and as {n} in text.
-type response struct {
-	text string
-	lits [][]byte
+// Response is one untagged line; literals stand in Lits in order, and as {n} in Text.
+type Response struct {
+	Text string
+	Lits [][]byte
 }
 
 // Command sends one command and returns the untagged answers; anything but OK is an error with the server's words.
-func (c *Client) Command(cmd string) ([]response, error) { return c.command(cmd, nil) }
+func (c *Client) Command(cmd string) ([]Response, error) { return c.command(cmd, nil) }
 
-func (c *Client) command(cmd string, literal []byte) ([]response, error) {
+func (c *Client) command(cmd string, literal []byte) ([]Response, error) {
 	c.n++
 	tag := "r" + strconv.Itoa(c.n)
 	_ = c.conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := fmt.Fprintf(c.conn, "%s %s\r\n", tag, cmd); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
-	var out []response
+	var out []Response
 	for {
 		r, err := c.response()
 		if err != nil {
 			return nil, fmt.Errorf("answer to %.40q: %w", cmd, err)
 		}
 		switch {
-		case strings.HasPrefix(r.text, "+"):
+		case strings.HasPrefix(r.Text, "+"):
 			if _, err := c.conn.Write(append(literal, '\r', '\n')); err != nil {
 				return nil, fmt.Errorf("send literal: %w", err)
 			}
-		case strings.HasPrefix(r.text, tag+" "):
-			if rest := r.text[len(tag)+1:]; !strings.HasPrefix(rest, "OK") {
+		case strings.HasPrefix(r.Text, tag+" "):
+			if rest := r.Text[len(tag)+1:]; !strings.HasPrefix(rest, "OK") {
 				return out, fmt.Errorf("%.40q: %s", cmd, rest)
 			}
 			return out, nil
@@ -97,14 +97,14 @@ func (c *Client) line() (string, error) {
 
 var literalEnd = regexp.MustCompile(`\{(\d+)\}$`)
 
-func (c *Client) response() (response, error) {
-	var r response
+func (c *Client) response() (Response, error) {
+	var r Response
 	for {
 		s, err := c.line()
 		if err != nil {
 			return r, err
 		}
-		r.text += s
+		r.Text += s
 		m := literalEnd.FindStringSubmatch(s)
 		if m == nil {
 			return r, nil
@@ -117,7 +117,7 @@ func (c *Client) response() (response, error) {
 		if _, err := io.ReadFull(c.r, b); err != nil {
 			return r, err
 		}
-		r.lits = append(r.lits, b)
+		r.Lits = append(r.Lits, b)
 	}
 }
 
@@ -160,16 +160,16 @@ func (c *Client) Look(folder string) ([]Letter, error) {
 	}
 	var out []Letter
 	for _, r := range rs {
-		m := uidItem.FindStringSubmatch(r.text)
-		if m == nil || len(r.lits) == 0 {
+		m := uidItem.FindStringSubmatch(r.Text)
+		if m == nil || len(r.Lits) == 0 {
 			continue
 		}
 		uid, err := strconv.ParseUint(m[1], 10, 32)
 		if err != nil {
 			return nil, err
 		}
-		l := Letter{UID: uint32(uid), Body: r.lits[0]}
-		if f := flagsItem.FindStringSubmatch(r.text); f != nil {
+		l := Letter{UID: uint32(uid), Body: r.Lits[0]}
+		if f := flagsItem.FindStringSubmatch(r.Text); f != nil {
 			l.Flags = slices.DeleteFunc(strings.Fields(f[1]), func(s string) bool { return s == `\Recent` })
 			slices.Sort(l.Flags)
 		}
@@ -195,10 +195,10 @@ func (c *Client) Find(folder, messageID string) ([]uint32, error) {
 	}
 	var uids []uint32
 	for _, r := range rs {
-		if !strings.HasPrefix(r.text, "* SEARCH") {
+		if !strings.HasPrefix(r.Text, "* SEARCH") {
 			continue
 		}
-		for _, w := range strings.Fields(r.text)[2:] {
+		for _, w := range strings.Fields(r.Text)[2:] {
 			n, err := strconv.ParseUint(w, 10, 32)
 			if err != nil {
 				return nil, err
@@ -209,9 +209,10 @@ func (c *Client) Find(folder, messageID string) ([]uint32, error) {
 	return uids, nil
 }
 
-// Count returns the number of letters in a folder, asked with STATUS. A folder that does not exist has none.
+// Count returns the number of letters in a folder, opening it afresh: a server may answer STATUS for the folder that is
+// open from an old view. A folder that does not exist has none.
 func (c *Client) Count(folder string) (int, error) {
-	rs, err := c.Command("STATUS " + quote(folder) + " (MESSAGES)")
+	rs, err := c.Command("EXAMINE " + quote(folder))
 	if err != nil {
 		if strings.Contains(err.Error(), "NO ") {
 			return 0, nil
@@ -219,11 +220,11 @@ func (c *Client) Count(folder string) (int, error) {
 		return 0, err
 	}
 	for _, r := range rs {
-		if i := strings.Index(r.text, "MESSAGES "); i >= 0 {
-			return strconv.Atoi(strings.TrimRight(r.text[i+len("MESSAGES "):], ")"))
+		if n, ok := strings.CutSuffix(r.Text, " EXISTS"); ok {
+			return strconv.Atoi(strings.TrimPrefix(n, "* "))
 		}
 	}
-	return 0, fmt.Errorf("no STATUS answer for %s", folder)
+	return 0, fmt.Errorf("no EXISTS in the answer for %s", folder)
 }
 
 func quote(s string) string {

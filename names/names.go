@@ -1,4 +1,6 @@
-package deals
+// Package names holds the normal form under which names of companies are looked up and compared. The store, the linker and
+// the command line have to agree on it.
+package names
 
 import (
 	"slices"
@@ -8,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// legalForms are the words that say what kind of company it is, folded as NameKey folds; several words are joined by a
+// legalForms are the words that say what kind of company it is, folded as Key folds; several words are joined by a
 // blank. The longer stand before the shorter that they contain.
 var legalForms = [...]string{
 	"общество с ограниченной ответственностью", "общество с дополнительной ответственностью",
@@ -24,11 +26,11 @@ var legalForms = [...]string{
 	"llc", "llp", "ltd", "limited", "inc", "gmbh", "corp", "plc", "jsc", "pjsc", "ojsc", "cjsc",
 }
 
-// NameKey folds the name of a company for search and comparison: lower case, ё as е, punctuation and quotes as blanks,
+// Key folds the name of a company for search and comparison: lower case, ё as е, punctuation and quotes as blanks,
 // legal forms (ООО, АО, ИП, LLC and the like) removed wherever they stand as words, blanks collapsed. A name that
-// consists of legal forms only keeps them. NameKey of a key is that key.
-func NameKey(name string) string {
-	words := foldWords(name)
+// consists of legal forms only keeps them. Key of a key is that key.
+func Key(name string) string {
+	words := Words(name)
 	for {
 		rest := dropForm(words)
 		if len(rest) == len(words) || len(rest) == 0 {
@@ -38,8 +40,8 @@ func NameKey(name string) string {
 	}
 }
 
-// foldWords splits a text into lower-case words of letters, digits and the signs that tell names apart.
-func foldWords(s string) []string {
+// Words splits a text into lower-case words of letters, digits and the signs that tell names apart.
+func Words(s string) []string {
 	s = strings.ToLower(norm.NFKC.String(s))
 	s = norm.NFKC.String(strings.ReplaceAll(s, "ё", "е"))
 	return strings.FieldsFunc(s, func(r rune) bool {
