@@ -98,7 +98,11 @@ func (a *App) build(ctx context.Context) error {
 
 // SettingsOf takes from the config what intake and Relink need.
 func SettingsOf(c *config.Config) Settings {
-	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: c.Triage.FirstLook.Std()}
+	window := c.Triage.FirstLook.Std()
+	if window == 0 {
+		window = -1 // to the rules zero means the default, in the config it means none
+	}
+	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: window}
 }
 
 // storeStaff writes managers and mailboxes of the config into the store and returns the mailboxes by address.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
@@ -218,7 +217,6 @@ func waitSynced(t *testing.T, db *store.DB, after time.Time) {
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	cancel context.CancelFunc
 	output *said
 	ended  chan error
 }
