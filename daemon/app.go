@@ -160,7 +160,7 @@ func (a *App) Run(ctx context.Context) error {
 		wg.Go(func() { a.watch(ctx, w) })
 	}
 	<-ctx.Done()
-	a.log.Info("stopping", "within", StopWithin)
+	a.log.Info("stopping", "within", StopWithin.String())
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
 	defer cancel()
 	stopped := make(chan struct{})
