@@ -68,17 +68,17 @@ func (a *App) recordStop(ctx context.Context, row models.Mailbox, cause error) e
 
 // newSyncer builds the engine of a mailbox from its config.
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
-	log := a.opts.Logger.With("mailbox", row.Address)
+	log := a.opts.Logger // the engine names the mailbox in each line
 	account := accountOf(box, a.secretOf(row.Address))
 	account.MailboxID = row.ID
 	dialer, names := imapsync.NewDialer(account, log, a.now), namesOf(box)
 	return imapsync.NewSyncer(imapsync.SyncerConfig{
 		MailboxID: row.ID, Address: row.Address, Dialer: dialer, Intake: a.intake, Folders: a.db,
-		Mover: imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log),
+		Mover: imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log.With("mailbox", row.Address)),
 		Resolve: func(ctx context.Context, s imapsync.Session) (map[models.FolderRole]models.Folder, error) {
 			found, notes, err := imapsync.ResolveFolders(ctx, s, names)
 			for _, n := range notes {
-				log.Info("folders", "note", n)
+				log.Info("folders", "mailbox", row.Address, "note", n)
 			}
 			return found, err
 		},

@@ -150,7 +150,7 @@ func NewDialer(a Account, logger *slog.Logger, now func() time.Time) Dialer {
 	if a.HeaderCap <= 0 {
 		a.HeaderCap = defaultHeaderCap
 	}
-	return &dialer{account: a, log: logger.With("mailbox", a.MailboxID), now: now}
+	return &dialer{account: a, log: logger.With("mailbox", a.Address), now: now}
 }
 
 type dialer struct {

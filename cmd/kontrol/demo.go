@@ -41,7 +41,7 @@ func (c *cli) runDemo(ctx context.Context, exit bool, length time.Duration) erro
 	if err != nil {
 		return err
 	}
-	err = demo.Run(ctx, demo.Options{Out: c.env.stdout, Log: log, Texts: texts, Colour: c.out.colour, Length: length, Exit: exit})
+	err = demo.Run(ctx, demo.Options{Out: c.env.stdout, Log: log, Texts: texts, Colour: c.out.colour, Width: c.env.width, Length: length, Exit: exit})
 	if errors.Is(err, demo.ErrWrong) {
 		return told(models.Say("cli.error.demo_wrong"))
 	}

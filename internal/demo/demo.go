@@ -23,6 +23,7 @@ type Options struct {
 	Log    *slog.Logger
 	Texts  *locale.Texts
 	Colour bool
+	Width  int           // columns of the terminal; 0: not a terminal
 	Length time.Duration // of the whole day; 0 means a minute
 	Exit   bool          // end after the summary instead of staying up
 	Ready  func()        // called when the summary has been printed and the demo stays up; may be nil
@@ -56,7 +57,7 @@ func Run(ctx context.Context, o Options) error {
 	stop, stopped := runDaemon(ctx, app)
 	defer func() { stop(); <-stopped }()
 
-	show := &screen{w: o.Out, texts: o.Texts, colour: o.Colour}
+	show := &screen{w: o.Out, texts: o.Texts, colour: o.Colour, width: o.Width}
 	show.title(models.Say("demo.title", "Company", d.Company))
 	show.say(models.Say("demo.intro", "Folder", dir))
 	h.invite(show)

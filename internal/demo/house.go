@@ -1,10 +1,12 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/smtp"
 	"strings"
 	"time"
@@ -64,9 +66,19 @@ func (h *house) distribute(l smtpsink.Letter) {
 	for _, to := range l.To {
 		if domainOf(models.NormalAddress(to)) == h.day.Domain {
 			// An address of nobody here loses the letter, as a server without such a mailbox would refuse it.
-			_, _ = h.imap.Deliver(models.NormalAddress(to), "INBOX", l.Data)
+			_, _ = h.imap.Put(models.NormalAddress(to), "INBOX", nil, madeUpDate(l.Data), l.Data)
 		}
 	}
+}
+
+// madeUpDate is when a letter came going by its Date: in the made-up day, and not in the minute that plays it.
+func madeUpDate(letter []byte) time.Time {
+	if m, err := mail.ReadMessage(bytes.NewReader(letter)); err == nil {
+		if at, err := m.Header.Date(); err == nil {
+			return at
+		}
+	}
+	return time.Now()
 }
 
 // config is the config file with which the daemon watches this house.
@@ -133,7 +145,7 @@ func (h *house) saveSent(by string, answer, original *letter, own bool) error {
 			}
 		}
 		b := answer.bytes()
-		cmd := c.Append(folderNames[models.FolderSent], int64(len(b)), &imap.AppendOptions{Flags: []imap.Flag{imap.FlagSeen}, Time: time.Now()})
+		cmd := c.Append(folderNames[models.FolderSent], int64(len(b)), &imap.AppendOptions{Flags: []imap.Flag{imap.FlagSeen}, Time: answer.sent})
 		if _, err := cmd.Write(b); err != nil {
 			return fmt.Errorf("save in sent: %w", err)
 		}

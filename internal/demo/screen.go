@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -17,11 +18,12 @@ type screen struct {
 	w      io.Writer
 	texts  *locale.Texts
 	colour bool
+	width  int           // columns of the terminal; 0 when there is none: nothing is wrapped or cut
 	last   time.Duration // how long the last filing took
 }
 
 func (s *screen) paint(c text.Colors, v string) string {
-	if !s.colour {
+	if !s.colour || len(c) == 0 {
 		return v
 	}
 	return c.Sprint(v)
@@ -32,7 +34,22 @@ func (s *screen) line(format string, args ...any) {
 }
 
 // say writes a phrase on a line of its own.
-func (s *screen) say(p models.Phrase) { s.line("%s", s.texts.Say(p)) }
+func (s *screen) say(p models.Phrase) { s.block("", "", nil, s.texts.Say(p)) }
+
+// block writes a text behind a prefix, wrapped to the terminal with the further lines under the first one.
+func (s *screen) block(prefix, painted string, colour text.Colors, words string) {
+	indent := text.StringWidthWithoutEscSequences(prefix)
+	if s.width > indent+20 {
+		words = text.WrapSoft(words, s.width-indent-1)
+	}
+	for i, l := range strings.Split(words, "\n") {
+		if i == 0 {
+			s.line("%s%s", painted, s.paint(colour, strings.TrimRight(l, " ")))
+		} else {
+			s.line("%s%s", strings.Repeat(" ", indent), s.paint(colour, strings.TrimRight(l, " ")))
+		}
+	}
+}
 
 // title writes a heading.
 func (s *screen) title(p models.Phrase) {
@@ -54,13 +71,17 @@ func (s *screen) step(at, do string, p models.Phrase) {
 	case "auto", "list", "bounce", "internal":
 		colour = text.Colors{text.FgHiBlack}
 	}
-	s.line("%s  %s %s", s.paint(text.Colors{text.Bold}, at), s.paint(colour, signs[do]), s.paint(colour, s.texts.Say(p)))
+	prefix := at + "  " + signs[do] + " "
+	s.block(prefix, s.paint(text.Colors{text.Bold}, at)+"  "+s.paint(colour, signs[do])+" ", colour, s.texts.Say(p))
 }
 
 func (s *screen) took(d time.Duration) { s.last = d }
 
+// margin is how far reasons are set in.
+const margin = "         "
+
 func (s *screen) detail(p models.Phrase) {
-	s.line("         %s", s.paint(text.Colors{text.FgHiBlack}, s.texts.Say(p)))
+	s.block(margin, margin, text.Colors{text.FgHiBlack}, s.texts.Say(p))
 }
 
 func (s *screen) filed(p models.Phrase) {
@@ -69,7 +90,7 @@ func (s *screen) filed(p models.Phrase) {
 		took = " " + s.texts.Text("demo.result.took", "Milliseconds", s.last.Milliseconds())
 		s.last = 0
 	}
-	s.line("       ✓ %s%s", s.paint(text.Colors{text.Bold}, s.texts.Say(p)), s.paint(text.Colors{text.FgHiBlack}, took))
+	s.block("       ✓ ", "       ✓ ", text.Colors{text.Bold}, s.texts.Say(p)+took)
 }
 
 func (s *screen) stays(p models.Phrase) { s.line("       · %s", s.texts.Say(p)) }
@@ -81,6 +102,18 @@ type verdict struct {
 }
 
 func (v verdict) right() bool { return v.is == v.want }
+
+// wideTable is how many columns the summary takes when nothing is cut.
+const wideTable = 124
+
+// fitted is a row of the summary, cut to a narrow terminal.
+func (s *screen) fitted(v verdict, where, check string) table.Row {
+	if s.width == 0 || s.width >= wideTable {
+		return table.Row{v.manager, v.from, text.Snip(v.subject, 44, "…"), where, check}
+	}
+	manager, _, _ := strings.Cut(v.manager, " ")
+	return table.Row{manager, text.Snip(v.from, 14, "…"), text.Snip(v.subject, max(12, s.width-68), "…"), where, check}
+}
 
 // summary writes the table of the day and returns how many letters are not where they should be.
 func (s *screen) summary(list []verdict) int {
@@ -108,7 +141,7 @@ func (s *screen) summary(list []verdict) int {
 			wrong++
 			check = s.paint(text.Colors{text.FgRed}, "✗ "+s.texts.Text("demo.table.expected", "Folder", models.Say("folder."+string(v.want))))
 		}
-		t.AppendRow(table.Row{v.manager, v.from, text.Trim(v.subject, 44), where, check})
+		t.AppendRow(s.fitted(v, where, check))
 	}
 	s.line("%s", t.Render())
 	return wrong
