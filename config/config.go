@@ -106,7 +106,7 @@ type Folders struct {
 
 // Triage says how letters are sorted.
 type Triage struct {
-	FirstLook Duration `toml:"first_look"` // how far back letters are taken in when a mailbox is new; 0: only new ones
+	FirstLook Duration `toml:"first_look"` // answered letters that were there before Kontrol are filed up to this age; 0: none of them
 }
 
 // LogFormat is how log lines look.

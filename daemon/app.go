@@ -98,7 +98,11 @@ func (a *App) build(ctx context.Context) error {
 
 // SettingsOf takes from the config what intake and Relink need.
 func SettingsOf(c *config.Config) Settings {
-	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: c.Triage.FirstLook.Std()}
+	window := c.Triage.FirstLook.Std()
+	if window == 0 {
+		window = -1 // to the rules zero means the default, in the config it means none
+	}
+	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: window}
 }
 
 // storeStaff writes managers and mailboxes of the config into the store and returns the mailboxes by address.
@@ -156,7 +160,7 @@ func (a *App) Run(ctx context.Context) error {
 		wg.Go(func() { a.watch(ctx, w) })
 	}
 	<-ctx.Done()
-	a.log.Info("stopping", "within", StopWithin)
+	a.log.Info("stopping", "within", StopWithin.String())
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
 	defer cancel()
 	stopped := make(chan struct{})

@@ -195,17 +195,38 @@ func (c *conversations) siblings(threadID int64) []rules.Sibling {
 	return list
 }
 
+// threadView is what the rules see of a thread, whichever of its letters is decided about.
+type threadView struct {
+	siblings   []rules.Sibling
+	starred    bool
+	wroteSince bool // the department has written in it since the first look
+}
+
+func (c *conversations) view(threadID int64) threadView {
+	v := threadView{siblings: c.siblings(threadID), starred: c.starred(threadID)}
+	for _, l := range c.letters[threadID] {
+		for _, loc := range c.copies[l.ID] {
+			v.wroteSince = v.wroteSince || (loc.Folder != nil && loc.Folder.Role == models.FolderSent && !loc.FirstLook)
+		}
+	}
+	return v
+}
+
 // facts gathers what the rules want to know about one copy of a letter.
-func (c *conversations) facts(ctx context.Context, letter models.Letter, loc models.Location, thread []rules.Sibling, starred bool) (rules.Facts, error) {
+func (c *conversations) facts(ctx context.Context, letter models.Letter, loc models.Location, v threadView) (rules.Facts, error) {
 	w := c.w
 	f := rules.Facts{
-		Letter: letter, Thread: thread, StarredInThread: starred, Now: w.now,
+		Letter: letter, Thread: v.siblings, StarredInThread: v.starred, Now: w.now,
 		Copy: rules.Copy{
 			FolderRole: loc.Folder.Role, Flagged: loc.Flagged(), Deleted: loc.Deleted(), HandsOff: loc.HandsOff,
-			FirstLook: loc.FirstLook,
+			// What the department wrote after Kontrol came is today's work, however old the letter that it answers.
+			FirstLook: loc.FirstLook && !v.wroteSince,
 		},
 		Own: w.set.Own.Has, SameParty: deals.SameParty(func(d string) bool { return w.set.Own.Domains[d] }),
 		Settings: rules.Settings{FirstLookWindow: w.set.FirstLookWindow},
+	}
+	if loc.FirstLook {
+		f.Now = loc.SeenAt // a letter does not grow too old by lying in the inbox
 	}
 	links := c.links[letter.ID]
 	if len(links) == 0 || c.cards[links[0].ClientID] == nil {

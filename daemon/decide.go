@@ -49,13 +49,13 @@ func (w *work) decideTouched(ctx context.Context) error {
 
 // decideThread decides about the copies of a thread's letters that lie in the inbox of a mailbox that is still ours.
 func (w *work) decideThread(ctx context.Context, c *conversations, threadID int64) error {
-	thread, starred := c.siblings(threadID), c.starred(threadID)
+	view := c.view(threadID)
 	for _, l := range c.letters[threadID] {
 		for _, loc := range c.copies[l.ID] {
 			if !isIn(loc, models.FolderInbox) || c.mailboxes[loc.MailboxID].State == models.MailboxRemoved {
 				continue
 			}
-			facts, err := c.facts(ctx, l, loc, thread, starred)
+			facts, err := c.facts(ctx, l, loc, view)
 			if err != nil {
 				return err
 			}

@@ -78,7 +78,7 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 		Resolve: func(ctx context.Context, s imapsync.Session) (map[models.FolderRole]models.Folder, error) {
 			found, notes, err := imapsync.ResolveFolders(ctx, s, names)
 			for _, n := range notes {
-				log.Warn("folders", "note", n)
+				log.Info("folders", "note", n)
 			}
 			return found, err
 		},

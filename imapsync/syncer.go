@@ -122,7 +122,7 @@ func (y *Syncer) Run(ctx context.Context) error {
 		if stop != nil {
 			return stop
 		}
-		y.logger.Warn("mailbox connection ended", "error", err, "retry_in", delay)
+		y.logger.Warn("mailbox connection ended", "error", err, "retry_in", delay.Round(time.Millisecond).String())
 		if !sleep(ctx, delay) {
 			return nil
 		}

@@ -57,7 +57,7 @@ func (y *Syncer) watch(ctx context.Context) {
 			delay = backoff(drops, t.FirstRetry, t.LastRetry, y.cfg.Rand)
 		}
 		delay = max(delay, RetryAfter(err))
-		y.logger.Info("working with one connection", "error", err, "retry_in", delay)
+		y.logger.Info("working with one connection", "error", err, "retry_in", delay.Round(time.Millisecond).String())
 		if !sleep(ctx, delay) {
 			return
 		}

@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -16,7 +16,7 @@ import (
 	"kontrol/store"
 )
 
-// kills is how often the daemon is killed in one run.
+// kills is how often the daemon is killed in one run of the ordinary test.
 const kills = 50
 
 var build = sync.OnceValues(func() (string, error) {
@@ -50,20 +50,29 @@ func TestKilledFiftyTimes(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		killed(t, "sqlite:"+filepath.Join(t.TempDir(), "kontrol.db"))
+		killed(t, "sqlite:"+filepath.Join(t.TempDir(), "kontrol.db"), kills)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		killed(t, postgres.Test(t))
+		killed(t, postgres.Test(t), kills)
 	})
 }
 
-func killed(t *testing.T, databaseURL string) {
+// TestSoakKilled is the same with ten times as many kills. See CONTRIBUTING.md for how to run it.
+func TestSoakKilled(t *testing.T) {
+	if os.Getenv("KONTROL_SOAK") == "" {
+		t.Skip("a long test: make soak")
+	}
+	t.Run("sqlite", func(t *testing.T) { killed(t, "sqlite:"+filepath.Join(t.TempDir(), "kontrol.db"), 10*kills) })
+	t.Run("postgres", func(t *testing.T) { killed(t, postgres.Test(t), 10*kills) })
+}
+
+func killed(t *testing.T, databaseURL string, kills int) {
 	t.Helper()
 	bin := program(t)
 	srv := dovecot.Test(t, dovecot.Options{})
 	path := writeConfig(t, srv, distance(t, srv.IMAPSAddr, 5*time.Millisecond), databaseURL)
-	units := newUnits(185, "kill")
+	units := newUnits(max(185, 185*kills/100), "kill")
 	db, err := store.Open(t.Context(), store.Config{URL: databaseURL, AutoMigrateSchema: true})
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +227,6 @@ func waitSynced(t *testing.T, db *store.DB, after time.Time) {
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	cancel context.CancelFunc
 	output *said
 	ended  chan error
 }

@@ -19,5 +19,5 @@ func TestMain(m *testing.M) {
 	buildDir = dir
 	code := m.Run()
 	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // the test process ends here
 }
