@@ -78,7 +78,13 @@ func keys(m map[string]string) func(func(string) bool) {
 	}
 }
 
-func sqliteIn(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "kontrol.db") }
+// sqliteIn returns the URL of a migrated SQLite database for one test.
+func sqliteIn(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kontrol.db")
+	writeMigrated(t, path)
+	return "sqlite:" + path
+}
 
 // open makes an App from a config file without running it.
 func open(t *testing.T, p place) (*App, string, error) {

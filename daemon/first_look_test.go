@@ -17,7 +17,7 @@ func firstLookLetters(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(os.Getenv("KONTROL_FIRST_LOOK"))
 	if err != nil {
-		return 200
+		return 120
 	}
 	return n
 }

@@ -390,7 +390,11 @@ func (h *house) dump() string {
 			fmt.Fprintf(&b, "decision %d %d %s %s\n", d.ID, d.LocationID, d.Rule, d.Target)
 		}
 	}
-	for id := int64(1); id <= 200; id++ {
+	var last int64
+	for _, l := range letters {
+		last = max(last, l.ThreadID)
+	}
+	for id := int64(1); id <= last+3; id++ { // also those that no letter is in
 		if t, err := q.Thread(ctx, id); err == nil {
 			fmt.Fprintf(&b, "thread %d %v\n", t.ID, t.LastAt.UTC())
 		}

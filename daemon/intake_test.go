@@ -1,12 +1,18 @@
 package daemon
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"kontrol/imapsync"
 	"kontrol/models"
+	"kontrol/store"
 	"kontrol/store/storetest"
 )
 
@@ -14,7 +20,42 @@ import (
 func each(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	t.Parallel()
-	storetest.EachURL(t, func(t *testing.T, url string) { f(t, newHouse(t, url)) })
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			writeMigrated(t, path)
+		}
+		f(t, newHouse(t, url))
+	})
+}
+
+// migrated is a SQLite database with the schema and nothing in it. To copy one is much faster than to make one.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "kontrol-daemon-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "kontrol.db")
+	db, err := store.Open(context.Background(), store.Config{URL: "sqlite:" + path, AutoMigrateSchema: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// writeMigrated puts a copy of the migrated database into a new file.
+func writeMigrated(t *testing.T, path string) {
+	t.Helper()
+	data, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var request = mail{id: "1@romashka.example", from: ivan, to: anna, subject: "Заявка на котлы"}

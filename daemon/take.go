@@ -165,7 +165,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 		return letter, err
 	}
 	if !created { // cannot be while threads are locked
-		return letter, fmt.Errorf("store letter: letter %d came from elsewhere meanwhile: %w", letter.ID, models.ErrDuplicate)
+		return letter, models.Temporary(fmt.Errorf("store letter: letter %d came from elsewhere meanwhile", letter.ID))
 	}
 	links, err := w.tie(ctx, letter, found.Links)
 	if err != nil {
