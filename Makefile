@@ -12,10 +12,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## build the program into bin/kontrol
-	$(GO) build -o bin/kontrol ./cmd/kontrol
+	@$(GO) build -buildvcs=auto -o bin/kontrol ./cmd/kontrol
 
-demo: ## show the program at work on a mail server of its own, with made-up letters
-	$(GO) run ./cmd/kontrol demo
+demo: build ## show the program at work on a mail server of its own, with made-up letters
+	@bin/kontrol demo
 
 test: test-deps lint vet $(TESTRUN) ## lint, then all tests with the race detector, on private Dovecot and PostgreSQL
 	CGO_ENABLED=1 $(TESTRUN) $(GO) test -race -timeout 15m $(TESTFLAGS) ./...

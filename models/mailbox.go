@@ -69,8 +69,8 @@ type Folder struct {
 	UpdatedAt   time.Time  `gorm:"not null"`
 }
 
-// Quarantine is a letter on the server that could not be taken in. It stays where it is, untouched, is shown by
-// `kontrol status`, and is tried again up to three times and after every upgrade.
+// Quarantine is a letter on the server that could not be taken in, after several tries. It stays where it is, untouched, and
+// is shown by `kontrol status` until it turns up again and can be read (ResolvedAt).
 type Quarantine struct {
 	ID          int64  `gorm:"primaryKey"`
 	MailboxID   int64  `gorm:"not null;index:ix_quarantines_mailbox"`

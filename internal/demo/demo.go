@@ -40,6 +40,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	return playDay(ctx, d, o)
+}
+
+// playDay is Run with a day of the caller's.
+func playDay(ctx context.Context, d *day, o Options) error {
 	dir, err := os.MkdirTemp("", "kontrol-demo-")
 	if err != nil {
 		return fmt.Errorf("make the demo's folder: %w", err)
