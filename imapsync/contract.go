@@ -68,8 +68,8 @@ type Folders interface {
 
 // Journal is what the Mover needs of the store. Implemented by *store.DB. Every method is durable when it returns nil.
 type Journal interface {
-	// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder and
-	// TargetFolder filled in.
+	// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder,
+	// TargetFolder and Location filled in.
 	OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error)
 	// SaveFiling stores State, Dest*, Attempts, LastError, Reason, NextAttemptAt and SentAt of an open filing. It returns
 	// models.ErrNotFound when the stored filing is no longer open.

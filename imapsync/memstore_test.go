@@ -122,6 +122,10 @@ func (st *memStore) OpenFilings(_ context.Context, _ int64, now time.Time) (list
 				c := *f
 				src, dst := *st.folder(f.SourceFolderID), *st.folder(f.TargetFolderID)
 				c.SourceFolder, c.TargetFolder = &src, &dst
+				if l := st.location(f.SourceFolderID, f.SourceUIDValidity, f.SourceUID); l != nil {
+					at := *l
+					c.Location = &at
+				}
 				list = append(list, c)
 			}
 		}

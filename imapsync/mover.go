@@ -80,24 +80,46 @@ func orDuration(v, preset time.Duration) time.Duration {
 // oldest first. What one letter suffers does not stop the others: it is written into the journal. Run returns a
 // temporary error when the session died or the server does not let it look for a letter whose fate is unknown, the journal's error when it could not be written, and the context's error
 // when it ended; then the rest is left for the next Run. The folder that is selected afterwards is not defined.
+//
+// Run tells nobody of what it notices about flags; see RunTelling.
 func (m *Mover) Run(ctx context.Context, s Session, mailboxID int64) error {
+	return m.RunTelling(ctx, s, mailboxID, nil)
+}
+
+// tellings is how often RunTelling looks at the journal again because it has told of a changed star.
+const tellings = 3
+
+// RunTelling is Run that looks, just before it moves a letter, whether its star is still as the store knows it, and if not
+// tells of the change instead of moving: a person may have starred the letter since the decision was made. What was
+// decided then is carried out in the same call. A nil tell never hears of anything.
+func (m *Mover) RunTelling(ctx context.Context, s Session, mailboxID int64, tell func(context.Context, Change) error) error {
+	for range tellings {
+		told, err := m.run(ctx, s, mailboxID, tell)
+		if err != nil || !told {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mover) run(ctx context.Context, s Session, mailboxID int64, tell func(context.Context, Change) error) (bool, error) {
 	list, err := m.journal.OpenFilings(ctx, mailboxID, m.now())
 	if err != nil {
-		return fmt.Errorf("read journal of moves: %w", err)
+		return false, fmt.Errorf("read journal of moves: %w", err)
 	}
 	slices.SortStableFunc(list, func(a, b models.Filing) int { return rank(a.State) - rank(b.State) })
 	work, stop := graceful(ctx, m.cfg.Grace)
 	defer stop()
-	r := &moving{Mover: m, s: s, blocked: make(map[int64]bool)}
+	r := &moving{Mover: m, s: s, tell: tell, blocked: make(map[int64]bool)}
 	for i := range list {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		if err := r.file(work, &list[i]); err != nil {
-			return fmt.Errorf("filing %d: %w", list[i].ID, err)
+			return false, fmt.Errorf("filing %d: %w", list[i].ID, err)
 		}
 	}
-	return nil
+	return r.told, nil
 }
 
 // rank puts filings whose outcome is not known before those that are only planned: a planned twin of such a letter
@@ -113,8 +135,10 @@ func rank(s models.FilingState) int {
 type moving struct {
 	*Mover
 	s       Session
-	blocked map[int64]bool // target folders in which an outcome is still not known
-	open    string         // the source folder that is selected for planned moves; "" when none or another
+	blocked map[int64]bool                      // target folders in which an outcome is still not known
+	tell    func(context.Context, Change) error // may be nil
+	told    bool                                // of a changed star
+	open    string                              // the source folder that is selected for planned moves; "" when none or another
 }
 
 // errClosed says that the journal no longer has the filing as open: somebody else has decided meanwhile.
@@ -226,6 +250,9 @@ func (r *moving) sourceReady(ctx context.Context, f *models.Filing) (bool, error
 	case hasFlag(flags, `\Deleted`):
 		f.LastError = "the copy is marked as deleted"
 		return false, r.finish(ctx, f, models.FilingCancelled)
+	case r.tell != nil && f.Location != nil && f.Location.Flagged() != hasFlag(flags, `\Flagged`):
+		r.told = true
+		return false, r.tell(ctx, Change{Folder: *f.SourceFolder, Flags: map[uint32][]string{f.SourceUID: flags}})
 	}
 	return true, nil
 }

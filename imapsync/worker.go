@@ -178,7 +178,7 @@ func (w *worker) settle(ctx context.Context, d *folder, c *Change) error {
 
 // move carries out what the journal holds.
 func (w *worker) move(ctx context.Context) error {
-	err := w.cfg.Mover.Run(ctx, w.s, w.cfg.MailboxID)
+	err := w.cfg.Mover.RunTelling(ctx, w.s, w.cfg.MailboxID, w.cfg.Intake.Changed)
 	if err == nil || w.s.Dead() || w.ctx.Err() != nil {
 		return err
 	}

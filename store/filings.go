@@ -18,11 +18,11 @@ func (q *Queries) Filing(ctx context.Context, id int64) (models.Filing, error) {
 	return first[models.Filing](q.on(ctx).Preload("SourceFolder").Preload("TargetFolder"), "read filing", id)
 }
 
-// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder and TargetFolder
-// filled in.
+// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder, TargetFolder and
+// Location filled in.
 func (q *Queries) OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error) {
 	var rows []models.Filing
-	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").
+	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").Preload("Location").
 		Where("mailbox_id = ? AND state IN ? AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", mailboxID, openStates(), instant(now)).
 		Order("planned_at, id").Find(&rows).Error
 	return rows, failed("read open filings", err)

@@ -13,6 +13,7 @@ import (
 
 	"kontrol/config"
 	"kontrol/daemon"
+	"kontrol/imapsync"
 	"kontrol/internal/dovecot"
 	"kontrol/models"
 	"kontrol/store"
@@ -86,22 +87,8 @@ func TestTwoHundredLettersAreFiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
 	units := newUnits(185, "main")
-	storeDeals(t, app.DB(), units)
-	stopped := make(chan error, 1)
-	go func() { stopped <- app.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-stopped; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	}()
+	run(t, cfg, imapsync.Timing{}, units)
 	out := newOutside(t, srv)
 	n := 0
 	for _, u := range units {
@@ -133,6 +120,57 @@ func TestTwoHundredLettersAreFiled(t *testing.T) {
 	}
 }
 
+// run runs the daemon in this process, with the units' clients in its store, until the test ends.
+func run(t *testing.T, cfg *config.Config, timing imapsync.Timing, units []*unit) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: log, Timing: timing})
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	storeDeals(t, app.DB(), units)
+	stopped := make(chan error, 1)
+	go func() { stopped <- app.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+// TestOtherLayoutsAndAbilities is the same on servers of another make: folders below INBOX with dots, without MOVE,
+// without IDLE.
+func TestOtherLayoutsAndAbilities(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]dovecot.Options{
+		"folders below INBOX": {Separator: ".", Prefix: "INBOX."},
+		"without MOVE":        {Caps: "IMAP4rev1 IDLE UIDPLUS LITERAL+ NAMESPACE"},
+		"without IDLE":        {Caps: "IMAP4rev1 MOVE UIDPLUS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := dovecot.Test(t, o)
+			cfg, err := config.Load(writeConfig(t, srv, srv.IMAPSAddr, "sqlite:kontrol.db"), func(string) string { return "" })
+			if err != nil {
+				t.Fatal(err)
+			}
+			units := newUnits(30, "other")
+			run(t, cfg, imapsync.Timing{PollEvery: 500 * time.Millisecond, StatusEvery: time.Second}, units)
+			out := newOutside(t, srv)
+			out.prefix = o.Prefix
+			for _, u := range units {
+				out.arrive(u)
+				out.reply(u)
+			}
+			out.settled(units, 60*time.Second)
+			out.check(units)
+		})
+	}
+}
+
 // timedReply puts the answer into Sent and measures the time until its letters are in their folder.
 func (o *outside) timedReply(u *unit) time.Duration {
 	o.t.Helper()
@@ -142,7 +180,7 @@ func (o *outside) timedReply(u *unit) time.Duration {
 	defer tick.Stop()
 	for _, l := range u.letters {
 		for {
-			uids, err := o.box[u.box].Find(l.want, l.id)
+			uids, err := o.box[u.box].Find(o.wire(l.want), l.id)
 			if err == nil && len(uids) == 1 {
 				break
 			}

@@ -126,9 +126,18 @@ func date(n int) string {
 
 // outside is a person at a mail client: one connection to each mailbox, shared with nothing.
 type outside struct {
-	t   *testing.T
-	srv *dovecot.Server
-	box []*rawimap.Client
+	t      *testing.T
+	srv    *dovecot.Server
+	prefix string // of all folders but INBOX
+	box    []*rawimap.Client
+}
+
+// wire is the name of a folder as this server has it.
+func (o *outside) wire(name string) string {
+	if name == inbox {
+		return name
+	}
+	return o.prefix + name
 }
 
 func newOutside(t *testing.T, srv *dovecot.Server) *outside {
@@ -174,7 +183,7 @@ func (o *outside) reply(u *unit) {
 	if u.answer == nil {
 		return
 	}
-	if err := o.box[u.by].Append(sentF, `\Seen`, u.answer); err != nil {
+	if err := o.box[u.by].Append(o.wire(sentF), `\Seen`, u.answer); err != nil {
 		o.t.Fatalf("append answer of unit %d: %v", u.n, err)
 	}
 }
@@ -211,7 +220,7 @@ func (o *outside) difference(want []map[string]int) string {
 	var diff []string
 	for i, folders := range want {
 		for name, n := range folders {
-			got, err := o.box[i].Count(name)
+			got, err := o.box[i].Count(o.wire(name))
 			if err != nil {
 				o.t.Fatal(err)
 			}
@@ -234,7 +243,7 @@ func (o *outside) check(units []*unit) {
 		found := map[string][]place{}
 		total := 0
 		for _, name := range []string{inbox, rawimap.Processed, rawimap.Control} {
-			all, err := o.box[i].Look(name)
+			all, err := o.box[i].Look(o.wire(name))
 			if err != nil {
 				o.t.Fatalf("look at %s %s: %v", managers[i], name, err)
 			}
