@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -243,26 +244,32 @@ func (w *moverWorld) settled() {
 
 // TestMoveNeverLosesALetter is the promise of the journal: whatever breaks, whoever meddles, and however often the
 // process dies, each letter that no person deleted stays, and ends up once, where the journal says.
+//
+// Forty turns of rapid's hundred cases; -rapid.checks=N makes each turn longer.
 func TestMoveNeverLosesALetter(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		w := newMoverWorld(t)
-		for range rapid.IntRange(1, 6).Draw(t, "lives") {
-			_ = w.run()
-			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+	for turn := range 40 {
+		t.Run(strconv.Itoa(turn), rapid.MakeCheck(moveNeverLosesALetter))
+	}
+}
+
+func moveNeverLosesALetter(t *rapid.T) {
+	w := newMoverWorld(t)
+	for range rapid.IntRange(1, 6).Draw(t, "lives") {
+		_ = w.run()
+		w.now = w.now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+	}
+	w.quiet = true
+	for range 12 {
+		if err := w.run(); err != nil {
+			t.Fatalf("run without faults: %v", err)
 		}
-		w.quiet = true
-		for range 12 {
-			if err := w.run(); err != nil {
-				t.Fatalf("run without faults: %v", err)
-			}
-			w.now = w.now.Add(2 * time.Hour)
-		}
-		if n := w.open(); n > 0 {
-			t.Fatalf("%d filings are still open", n)
-		}
-		w.settled()
-	})
+		w.now = w.now.Add(2 * time.Hour)
+	}
+	if n := w.open(); n > 0 {
+		t.Fatalf("%d filings are still open", n)
+	}
+	w.settled()
 }
 
 func (w *moverWorld) dump() (s string) {
