@@ -123,7 +123,7 @@ func TestWarnings(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.toml")
-	text := strings.Replace(small, "mail.firma.example\"", "mail.firma.example\"\nmax_connections = 1", 1) + `server = "corp"
+	text := strings.Replace(small, "mail.firma.example\"", "mail.firma.example\"\nmax_connections = 2", 1) + `server = "corp"
 [servers.spare]
 imap = "imaps://spare.firma.example"
 
@@ -153,7 +153,6 @@ domains = ["firma.example"]
 		got = append(got, strings.ReplaceAll(ru.Say(p), path, "config.toml"))
 	}
 	want := []string{
-		"сервер «corp»: соединений разрешено 1, а ящиков 2; за частью ящиков придётся следить по очереди",
 		"сервер «spare» не указан ни у одного ящика",
 		"config.toml:17: файл с паролем s открыт другим пользователям; выполните chmod 600 s",
 		"домена frima.example (адрес sales@frima.example) нет в company.domains; возможно, опечатка в «firma.example»?",

@@ -190,7 +190,7 @@ func (c *checker) server(path, name string) {
 		c.warn(models.Say("config.server_unused", "Name", name))
 	}
 	if s.MaxConnections > 0 && s.MaxConnections < used {
-		c.warn(models.Say("config.server_connections", "Name", name, "Max", s.MaxConnections, "Mailboxes", used))
+		c.add(joinKey(path, "max_connections"), models.Say("config.server_connections", "Max", s.MaxConnections, "Mailboxes", used))
 	}
 }
 

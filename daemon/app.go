@@ -41,6 +41,7 @@ type App struct {
 	undo   []func() // what New has opened, last first
 	closed sync.Once
 	boxes  map[int64]*watched // by mailbox; not changed after New
+	single map[string]bool    // mailboxes with one connection only
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -86,6 +87,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.single = singles(a.cfg.Mailboxes())
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]
 		if !ok {

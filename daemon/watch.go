@@ -66,6 +66,30 @@ func (a *App) recordStop(ctx context.Context, row models.Mailbox, cause error) e
 	})
 }
 
+// singles returns the addresses of the mailboxes that get one connection instead of two, because max_connections of their
+// server does not allow more. Every mailbox gets one; what is left over goes to the mailboxes that the config names first.
+func singles(boxes []config.Mailbox) map[string]bool {
+	left := map[string]int{}
+	for _, b := range boxes {
+		if _, ok := left[b.Server.Name]; !ok {
+			left[b.Server.Name] = b.Server.MaxConnections
+		}
+		left[b.Server.Name]--
+	}
+	single := map[string]bool{}
+	for _, b := range boxes {
+		if b.Server.MaxConnections == 0 {
+			continue
+		}
+		if left[b.Server.Name] > 0 {
+			left[b.Server.Name]--
+		} else {
+			single[models.NormalAddress(b.Address)] = true
+		}
+	}
+	return single
+}
+
 // newSyncer builds the engine of a mailbox from its config.
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
 	log := a.opts.Logger // the engine names the mailbox in each line
@@ -82,7 +106,7 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 			}
 			return found, err
 		},
-		Timing: a.opts.Timing, Logger: log, Now: a.now, InitialRefusals: row.LoginRefusals,
+		Timing: a.opts.Timing, Single: a.single[row.Address], Logger: log, Now: a.now, InitialRefusals: row.LoginRefusals,
 	})
 }
 

@@ -29,6 +29,9 @@ type SyncerConfig struct {
 	Timing  Timing
 	// TextCap is how many octets of a letter's text are fetched with its header; 0 means 64 KiB, negative means none.
 	TextCap int
+	// Single allows one connection only, for servers with a tight limit: INBOX is idled on in short slices and Sent is
+	// polled every Timing.PollEvery.
+	Single bool
 	// InitialRefusals is Mailbox.LoginRefusals as stored. From three on the login is tried exactly once.
 	InitialRefusals int
 	Logger          *slog.Logger     // nil discards

@@ -27,6 +27,9 @@ func (y *Syncer) startWatching(ctx context.Context) func() {
 // watch keeps the second connection up. Whatever the server has against it, the first connection goes on alone and the
 // second is tried again later: many servers say in different words, or by refusing the login, that there are too many.
 func (y *Syncer) watch(ctx context.Context) {
+	if y.cfg.Single {
+		return
+	}
 	t := y.cfg.Timing
 	refusals, fails, drops := 0, 0, 0
 	for ctx.Err() == nil {

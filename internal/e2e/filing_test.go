@@ -142,13 +142,14 @@ func run(t *testing.T, cfg *config.Config, timing imapsync.Timing, units []*unit
 }
 
 // TestOtherLayoutsAndAbilities is the same on servers of another make: folders below INBOX with dots, without MOVE,
-// without IDLE.
+// without IDLE, with room for one connection a mailbox beside the one that looks on.
 func TestOtherLayoutsAndAbilities(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]dovecot.Options{
 		"folders below INBOX": {Separator: ".", Prefix: "INBOX."},
 		"without MOVE":        {Caps: "IMAP4rev1 IDLE UIDPLUS LITERAL+ NAMESPACE"},
 		"without IDLE":        {Caps: "IMAP4rev1 MOVE UIDPLUS"},
+		"one connection each": {MaxConn: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,6 +157,11 @@ func TestOtherLayoutsAndAbilities(t *testing.T) {
 			cfg, err := config.Load(writeConfig(t, srv, srv.IMAPSAddr, "sqlite:kontrol.db"), func(string) string { return "" })
 			if err != nil {
 				t.Fatal(err)
+			}
+			if o.MaxConn != 0 {
+				corp := cfg.Servers["corp"]
+				corp.MaxConnections = len(managers)
+				cfg.Servers["corp"] = corp
 			}
 			units := newUnits(30, "other")
 			run(t, cfg, imapsync.Timing{PollEvery: 500 * time.Millisecond, StatusEvery: time.Second}, units)
