@@ -68,3 +68,6 @@ func VerifyPragmas(ctx context.Context, pool *sql.DB) error { return verifyPragm
 
 // Failed classifies an error as every method does.
 func Failed(err error) error { return failed("test", err) }
+
+// LockSchema holds the lock under which migrations run.
+func (db *DB) LockSchema(ctx context.Context) (func() error, error) { return db.lockSchema(ctx) }

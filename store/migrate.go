@@ -122,6 +122,10 @@ type Migration struct {
 // The lock is the file PATH.lock on SQLite, which stays, and the row of the table goose_lock on PostgreSQL, which also
 // works through a connection pooler and expires after a crash.
 func (db *DB) Migrate(ctx context.Context) (Migration, error) {
+	// A look first: nearly every start finds nothing to do, and then waits for nobody.
+	if m, done, err := db.upToDate(ctx); err != nil || done {
+		return m, err
+	}
 	unlock, err := db.lockSchema(ctx)
 	if err != nil {
 		return Migration{}, err
@@ -130,24 +134,27 @@ func (db *DB) Migrate(ctx context.Context) (Migration, error) {
 	return m, errors.Join(err, unlock())
 }
 
-func (db *DB) migrateLocked(ctx context.Context) (Migration, error) {
+// upToDate reports whether there is nothing to migrate.
+func (db *DB) upToDate(ctx context.Context) (Migration, bool, error) {
 	s, err := db.Schema(ctx)
 	if err != nil {
-		return Migration{}, err
+		return Migration{}, false, err
 	}
 	m := Migration{From: s.Version, To: s.Version}
 	if err := s.refuseNewer(); err != nil {
-		return m, err
+		return m, false, err
 	}
 	pending, err := db.enginePending(ctx)
-	if err != nil {
+	return m, err == nil && s.Version == s.Known && !pending, err
+}
+
+func (db *DB) migrateLocked(ctx context.Context) (Migration, error) {
+	m, done, err := db.upToDate(ctx) // another process may have been faster
+	if err != nil || done {
 		return m, err
 	}
-	if s.Version == s.Known && !pending {
-		return m, nil
-	}
-	if db.dialect == dialectSQLite && s.Version > 0 {
-		m.Backup = fmt.Sprintf("%s.backup-v%d-%s", db.path, s.Version, db.now().Format("20060102-150405"))
+	if db.dialect == dialectSQLite && m.From > 0 {
+		m.Backup = fmt.Sprintf("%s.backup-v%d-%s", db.path, m.From, db.now().Format("20060102-150405"))
 		if err := db.Backup(ctx, m.Backup); err != nil {
 			return m, err
 		}
@@ -159,7 +166,7 @@ func (db *DB) migrateLocked(ctx context.Context) (Migration, error) {
 	if _, err := p.Up(ctx); err != nil {
 		return m, failed("migrate schema", err)
 	}
-	m.To = s.Known
+	m.To = KnownSchema()
 	return m, db.migrateEngine(ctx)
 }
 
@@ -204,15 +211,21 @@ func (db *DB) lockSchema(ctx context.Context) (func() error, error) {
 	if db.dialect == dialectSQLite {
 		return lockFile(ctx, db.path+".lock", lockAttempts)
 	}
-	l, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(lockRetry, lockAttempts))
+	// A lock of the session: it ends with the process. A lock in a table would outlive a killed one for half a minute.
+	l, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockAttempts/2))
 	if err != nil {
 		return nil, fmt.Errorf("prepare migration lock: %w", err)
 	}
-	if err := l.Lock(ctx, db.writeSQL); err != nil {
+	conn, err := db.writeSQL.Conn(ctx)
+	if err != nil {
 		return nil, failed("wait for another migration", err)
 	}
+	if err := l.SessionLock(ctx, conn); err != nil {
+		return nil, errors.Join(failed("wait for another migration", err), conn.Close())
+	}
 	return func() error {
-		return failed("release migration lock", l.Unlock(context.WithoutCancel(ctx), db.writeSQL))
+		err := l.SessionUnlock(context.WithoutCancel(ctx), conn)
+		return errors.Join(failed("release migration lock", err), conn.Close())
 	}, nil
 }
 

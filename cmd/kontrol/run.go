@@ -14,6 +14,7 @@ import (
 
 	"kontrol/config"
 	"kontrol/daemon"
+	"kontrol/locale"
 	"kontrol/models"
 )
 
@@ -82,6 +83,9 @@ func (c *cli) reload(ctx context.Context, app *daemon.App, level *slog.LevelVar)
 		return
 	}
 	c.setLevel(level, app.Config())
+	if texts, err := locale.New(app.Config().Language, app.Config().Location()); err == nil && c.flags.lang == "" {
+		c.texts = texts
+	}
 	if len(got.Applied) > 0 {
 		c.complain(c.Text("cli.run.reloaded", "Keys", strings.Join(got.Applied, ", ")))
 	} else {
