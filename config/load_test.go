@@ -112,7 +112,7 @@ func TestErrorsSpeakTheLanguageOfTheFile(t *testing.T) {
 func TestFileThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	_, err := Load(filepath.Join(t.TempDir(), "config.toml"), nil)
-	if err == nil || !strings.Contains(err.Error(), "kontrol init") {
+	if err == nil || !strings.Contains(err.Error(), "config.toml.example") {
 		t.Errorf("got %v", err)
 	}
 	_, err = Load(t.TempDir(), nil)

@@ -26,6 +26,9 @@ type Options struct {
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 	Timing imapsync.Timing  // zero values mean the defaults; tests and the demo shorten some
+	// Tell is called with what a person at the terminal should hear of: a mailbox in trouble, and that it is over. It is
+	// called from several goroutines and must not block. Nil: nobody is told; `kontrol status` shows it all the same.
+	Tell func(models.Phrase)
 	// Load reads the config again for Reload. Nil: Reload reports that there is nothing to read.
 	Load func() (*config.Config, error)
 }
@@ -41,7 +44,8 @@ type App struct {
 	undo   []func() // what New has opened, last first
 	closed sync.Once
 	boxes  map[int64]*watched // by mailbox; not changed after New
-	single map[string]bool    // mailboxes with one connection only
+	health *healthTeller
+	single map[string]bool // mailboxes with one connection only
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -87,6 +91,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.health = newHealthTeller(db, a.opts.Tell)
 	a.single = singles(a.cfg.Mailboxes())
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]

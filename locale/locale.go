@@ -90,6 +90,10 @@ func (t *Texts) Say(p models.Phrase) string {
 		data["Count"] = n
 	}
 	s, err := t.loc.Localize(cfg)
+	if err != nil && cfg.PluralCount != nil { // a text that mentions the number without depending on it has one form
+		cfg.PluralCount = nil
+		s, err = t.loc.Localize(cfg)
+	}
 	if err != nil {
 		return fallback(p, err)
 	}

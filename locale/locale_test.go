@@ -225,3 +225,21 @@ func TestQuotesInsideQuotes(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryTextTakesEveryNumber renders every text with numbers that want each of the plural forms.
+func TestEveryTextTakesEveryNumber(t *testing.T) {
+	t.Parallel()
+	for _, lang := range languages {
+		x := mustTexts(t, lang)
+		for key, places := range allKeys(t, lang) {
+			if !strings.Contains(places, ".Count") {
+				continue
+			}
+			for _, n := range []int{0, 1, 2, 5, 21} {
+				if got := x.Text(key, "Count", n); strings.HasPrefix(got, key) {
+					t.Errorf("%s: %s with %d: %s", lang, key, n, got)
+				}
+			}
+		}
+	}
+}

@@ -39,9 +39,17 @@ func (c *cli) runDaemon(ctx context.Context, cfg *config.Config) error {
 	for _, w := range append(cfg.Warnings(), cfg.UnknownEnv(os.Environ(), "KONTROL_CONFIG")...) {
 		c.complain("! " + c.texts.Say(w))
 	}
-	app, err := daemon.New(ctx, daemon.Options{Config: cfg, Logger: log, Now: c.env.now, Load: func() (*config.Config, error) {
-		return config.Load(cfg.File(), c.env.getenv)
-	}})
+	news := make(chan models.Phrase, 64)
+	app, err := daemon.New(ctx, daemon.Options{
+		Config: cfg, Logger: log, Now: c.env.now,
+		Load: func() (*config.Config, error) { return config.Load(cfg.File(), c.env.getenv) },
+		Tell: func(p models.Phrase) {
+			select {
+			case news <- p:
+			default: // a terminal that does not keep up; kontrol status has it
+			}
+		},
+	})
 	if err != nil && ctx.Err() != nil {
 		c.complain(c.Text("cli.run.stopped")) // told to stop while starting
 		return nil
@@ -60,6 +68,8 @@ func (c *cli) runDaemon(ctx context.Context, cfg *config.Config) error {
 		select {
 		case <-hup:
 			c.reload(ctx, app, level)
+		case p := <-news:
+			c.complain("! " + c.texts.Say(p))
 		case err := <-done:
 			if err == nil {
 				c.complain(c.Text("cli.run.stopped"))

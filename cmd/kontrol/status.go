@@ -146,10 +146,12 @@ func (c *cli) mailboxAttention(m store.MailboxStatus, running bool) (models.Phra
 	switch {
 	case m.State == models.MailboxStopped:
 		return models.Say("cli.status.stopped", "Mailbox", m.Address, "Reason", m.StateReason), true
-	case m.State != models.MailboxActive || !running:
+	case m.State != models.MailboxActive:
 		return models.Phrase{}, false
 	case !m.Connected && !m.StateReason.IsZero():
 		return models.Say("cli.status.disconnected", "Mailbox", m.Address, "Reason", m.StateReason), true
+	case !running:
+		return models.Phrase{}, false
 	case m.SyncedAt != nil && c.env.now().Sub(*m.SyncedAt) > staleAfter:
 		return models.Say("cli.status.stale", "Mailbox", m.Address, "At", *m.SyncedAt), true
 	}
