@@ -80,8 +80,9 @@ func storeDeals(t *testing.T, db *store.DB, units []*unit) {
 
 // TestTwoHundredLettersAreFiled is the main job: letters come by LMTP, answers appear in Sent, every answered letter is
 // filed and every unanswered one stays, on a real server over TLS, looked at from outside.
+//
+// It runs alone in this package: the time that it measures is the program's and not that of the tests beside it.
 func TestTwoHundredLettersAreFiled(t *testing.T) {
-	t.Parallel()
 	srv := dovecot.Test(t, dovecot.Options{})
 	cfg, err := config.Load(writeConfig(t, srv, srv.IMAPSAddr, "sqlite:kontrol.db"), func(string) string { return "" })
 	if err != nil {
