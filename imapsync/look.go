@@ -52,6 +52,9 @@ func (w *worker) look(ctx context.Context, d *folder, full bool) (*Change, error
 		return nil, nil
 	}
 	d.expect = uint32(len(metas))
+	if err := w.tendQuarantine(ctx, d, metas); err != nil {
+		return nil, err
+	}
 	return w.compare(ctx, d, sel, metas)
 }
 

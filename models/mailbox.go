@@ -69,8 +69,9 @@ type Folder struct {
 	UpdatedAt   time.Time  `gorm:"not null"`
 }
 
-// Quarantine is a letter on the server that could not be taken in, after several tries. It stays where it is, untouched, and
-// is shown by `kontrol status` until it turns up again and can be read (ResolvedAt).
+// Quarantine is a letter on the server that could not be taken in. It stays where it is, untouched, and is shown by
+// `kontrol status` until it can be read or has left its folder (ResolvedAt). It is tried again at the next connections, three
+// times in all.
 type Quarantine struct {
 	ID          int64  `gorm:"primaryKey"`
 	MailboxID   int64  `gorm:"not null;index:ix_quarantines_mailbox"`

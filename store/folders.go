@@ -149,6 +149,23 @@ func (q *Queries) Quarantined(ctx context.Context, mailboxID int64) ([]models.Qu
 	return rows, failed("read quarantine", g.Order("id").Find(&rows).Error)
 }
 
+// QuarantinedIn returns what of a folder is in quarantine under a UIDVALIDITY and not resolved, ascending by UID.
+func (q *Queries) QuarantinedIn(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Quarantine, error) {
+	var rows []models.Quarantine
+	err := q.on(ctx).Where("folder_id = ? AND uid_validity = ? AND resolved_at IS NULL", folderID, uidValidity).Order("uid").Find(&rows).Error
+	return rows, failed("read quarantine of folder", err)
+}
+
+// QuarantinedIn is Queries.QuarantinedIn outside of a transaction.
+func (db *DB) QuarantinedIn(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Quarantine, error) {
+	return db.Read().QuarantinedIn(ctx, folderID, uidValidity)
+}
+
+// ReleaseQuarantined is Tx.ResolveQuarantine in a transaction of its own, at this moment.
+func (db *DB) ReleaseQuarantined(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) error {
+	return db.Tx(ctx, func(tx *Tx) error { return tx.ResolveQuarantine(ctx, folderID, uidValidity, uids, db.now()) })
+}
+
 // ResolveQuarantine stores that the copies have been taken in, or are no longer there. UIDs that are not in quarantine
 // are passed over.
 func (tx *Tx) ResolveQuarantine(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32, at time.Time) error {

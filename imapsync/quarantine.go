@@ -1,0 +1,76 @@
+package imapsync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"kontrol/models"
+)
+
+// Quarantine is what the Syncer needs of the store to look after letters that could not be taken in. Implemented by
+// *store.DB.
+type Quarantine interface {
+	// QuarantinedIn returns the unresolved rows of a folder under a UIDVALIDITY, ascending by UID.
+	QuarantinedIn(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Quarantine, error)
+	// ReleaseQuarantined stores that copies in quarantine are no longer there.
+	ReleaseQuarantined(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) error
+}
+
+// quarantineTries is how often a letter is read again before it is left to people.
+const quarantineTries = 3
+
+// tendQuarantine releases letters that have left the folder, and once for each connection reads those again that have not
+// been tried too often: what was wrong may have been the server's bad hour. A letter that can be read now is handed to the
+// intake like any other; one that cannot gets one more attempt on its row. metas is a complete list of the folder.
+func (w *worker) tendQuarantine(ctx context.Context, d *folder, metas []Meta) error {
+	if w.cfg.Quarantine == nil {
+		return nil
+	}
+	rows, err := w.cfg.Quarantine.QuarantinedIn(ctx, d.f.ID, d.f.UIDValidity)
+	if err != nil || len(rows) == 0 {
+		return storing("read quarantine", err)
+	}
+	there := make(map[uint32]bool, len(metas))
+	for _, m := range metas {
+		there[m.UID] = true
+	}
+	var gone, again []uint32
+	for _, q := range rows {
+		switch {
+		case !there[q.UID]:
+			gone = append(gone, q.UID)
+		case q.Attempts < quarantineTries && d.fullAt.IsZero():
+			again = append(again, q.UID)
+		}
+	}
+	if len(gone) > 0 {
+		if err := w.cfg.Quarantine.ReleaseQuarantined(ctx, d.f.ID, d.f.UIDValidity, gone); err != nil {
+			return storing("release from quarantine", err)
+		}
+	}
+	for _, batch := range batches(again, d.f.FirstUID) {
+		if err := w.readAgain(ctx, d, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAgain fetches letters from quarantine and offers them to the intake; the cursor stays where it is.
+func (w *worker) readAgain(ctx context.Context, d *folder, uids []uint32) error {
+	answer, err := w.s.Fetch(ctx, uids, w.cfg.TextCap)
+	if err != nil {
+		return fmt.Errorf("fetch from %s: %w", d.f.Name, err)
+	}
+	if len(answer.Letters)+len(answer.Bad) == 0 {
+		return nil
+	}
+	a := Arrival{Folder: d.f, Letters: answer.Letters, Bad: slices.Clone(answer.Bad), FirstLook: uids[0] < d.f.FirstUID}
+	err = w.offer(ctx, a)
+	if err == nil || models.IsTemporary(err) || ctx.Err() != nil {
+		return storing("take in letters from quarantine", err)
+	}
+	w.logger.Warn("letters from quarantine cannot be taken in", "role", d.f.Role, "letters", len(a.Letters), "error", err)
+	return nil
+}
