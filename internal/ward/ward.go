@@ -6,13 +6,16 @@
 package ward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -112,8 +115,8 @@ func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal
 // SignalAll sends a signal to the program and all its children, as far as they stayed in its process group.
 func (p *Process) SignalAll(sig syscall.Signal) error { return syscall.Kill(-p.cmd.Process.Pid, sig) }
 
-// Kill ends the program and its children at once (see Program.Quit; SIGKILL after five seconds), waits for the program's
-// end, and sends the watchdog home. The folder stays. It may be called more than once.
+// Kill ends the program and its children at once (see Program.Quit; SIGKILL after five seconds), waits until all of them
+// have ended and so hold no port any more, and sends the watchdog home. The folder stays. It may be called more than once.
 func (p *Process) Kill() {
 	p.release.Do(func() {
 		_ = p.Signal(syscall.SIGCONT) // errors of signals mean that nobody is left
@@ -128,12 +131,53 @@ func (p *Process) Kill() {
 		}
 		_ = p.SignalAll(syscall.SIGKILL)
 		<-p.done
+		p.awaitChildren()
 		if p.leash != nil {
 			_, _ = io.WriteString(p.leash, "released\n")
 			_ = p.leash.Close()
 			_ = p.watchdog.Wait()
 		}
 	})
+}
+
+// awaitChildren waits until the program's process group is empty: a child that is still dying holds the listening port,
+// and the kernel goes on taking connections for it. It gives up after five seconds.
+func (p *Process) awaitChildren() {
+	patience := time.NewTimer(5 * time.Second)
+	defer patience.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for groupLives(p.cmd.Process.Pid) {
+		select {
+		case <-patience.C:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// groupLives tells whether a process of the group is alive. The dead that nobody has waited for do not count: in a
+// container often nobody ever does. See proc(5), /proc/pid/stat.
+func groupLives(group int) bool {
+	if syscall.Kill(-group, 0) != nil {
+		return false
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return true // not Linux: the signal has the word
+	}
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+		fields := strings.Fields(rest) // state, parent, group
+		if len(fields) > 2 && fields[2] == strconv.Itoa(group) && fields[0] != "Z" && fields[0] != "X" {
+			return true
+		}
+	}
+	return false
 }
 
 // Await calls try every 20 ms until it returns nil. It gives up when the program or ctx ends; its error then holds the
