@@ -30,8 +30,8 @@ func (s FilingState) Open() bool {
 // same mailbox. It is written before the server is asked and finished after it has answered; a lost answer is resolved
 // by looking, never by asking again. At most one filing of a location is open at any time.
 type Filing struct {
-	ID                int64       `gorm:"primaryKey"`
-	MailboxID         int64       `gorm:"not null;index:ix_filings_mailbox_state,priority:1"`
+	ID                int64       `gorm:"primaryKey;index:ix_filings_due,priority:2,where:finished_at IS NULL"`
+	MailboxID         int64       `gorm:"not null;index:ix_filings_mailbox_state,priority:1;index:ix_filings_due,priority:1"`
 	LetterID          int64       `gorm:"not null;index:ix_filings_letter"`
 	Letter            *Letter     `gorm:"constraint:OnDelete:RESTRICT"`
 	LocationID        int64       `gorm:"not null;uniqueIndex:ux_filings_location,priority:1;uniqueIndex:ux_filings_open,where:finished_at IS NULL"` // the copy to be moved
