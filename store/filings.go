@@ -28,6 +28,26 @@ func (q *Queries) OpenFilings(ctx context.Context, mailboxID int64, now time.Tim
 	return rows, failed("read open filings", err)
 }
 
+// StartedFilings returns open filings of a mailbox of which something may have been said to the server (sent, copied,
+// unknown), that are due at now and have an id above after: at most limit of them, by ascending id, with SourceFolder,
+// TargetFolder and Location filled in.
+func (q *Queries) StartedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return q.dueFilings(ctx, "state <> ?", mailboxID, now, after, limit)
+}
+
+// PlannedFilings is StartedFilings for filings of which nothing has been said to the server yet.
+func (q *Queries) PlannedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return q.dueFilings(ctx, "state = ?", mailboxID, now, after, limit)
+}
+
+func (q *Queries) dueFilings(ctx context.Context, planned string, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	var rows []models.Filing
+	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").Preload("Location").
+		Where("mailbox_id = ? AND finished_at IS NULL AND id > ? AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", mailboxID, after, instant(now)).
+		Where(planned, models.FilingPlanned).Order("id").Limit(limit).Find(&rows).Error
+	return rows, failed("read due filings", err)
+}
+
 // FilingsOf returns all filings of the letter, by ascending id.
 func (q *Queries) FilingsOf(ctx context.Context, letterID int64) ([]models.Filing, error) {
 	var rows []models.Filing
@@ -111,116 +131,37 @@ func (tx *Tx) CancelFilings(ctx context.Context, locationIDs []int64) (int, erro
 	return total, failed("cancel filings", err)
 }
 
-// SaveFiling stores State, Dest*, Attempts, LastError, Reason, NextAttemptAt and SentAt of an open filing. It returns
-// models.ErrNotFound when the stored filing is no longer open.
-func (tx *Tx) SaveFiling(ctx context.Context, f *models.Filing) error {
-	if !f.State.Open() {
-		return fmt.Errorf("save filing %d: state %q is not open", f.ID, f.State)
-	}
-	return tx.updateFiling(ctx, f, nil)
-}
-
-func (tx *Tx) updateFiling(ctx context.Context, f *models.Filing, finished *time.Time) error {
-	res := tx.on(ctx).Model(&models.Filing{}).Where("id = ? AND finished_at IS NULL", f.ID).Updates(map[string]any{
-		"state": f.State, "dest_uid_validity": f.DestUIDValidity, "dest_uid_next": f.DestUIDNext, "dest_uid": f.DestUID,
-		"attempts": f.Attempts, "last_error": f.LastError, "reason": f.Reason, "next_attempt_at": f.NextAttemptAt,
-		"sent_at": f.SentAt, "finished_at": finished,
-	})
-	return changedOne(res, fmt.Sprintf("save filing %d", f.ID))
-}
-
-// FinishFiling stores the final state of a filing and what follows from it. Done: the source copy is gone, the destination
-// copy (DestUIDValidity, DestUID) is known as a copy of the same letter that may be moved again, and the event
-// letter.filed is there; with DestUID zero (the server did not tell) no destination copy is made. Gone: the source copy is
-// gone. Failed: the event filing.failed. Cancelled: nothing else. It returns models.ErrNotFound when the stored filing is
-// no longer open.
-func (tx *Tx) FinishFiling(ctx context.Context, f *models.Filing) error {
-	if f.State.Open() || f.State == "" {
-		return fmt.Errorf("finish filing %d: state %q is not final", f.ID, f.State)
-	}
-	var stored models.Filing
-	err := locked(tx.on(ctx)).Where("id = ? AND finished_at IS NULL", f.ID).Take(&stored).Error
-	if err != nil {
-		return failed(fmt.Sprintf("finish filing %d", f.ID), err)
-	}
-	now := tx.now()
-	if err := tx.updateFiling(ctx, f, &now); err != nil {
-		return err
-	}
-	switch f.State {
-	case models.FilingDone:
-		err = tx.filed(ctx, stored, *f, now)
-	case models.FilingGone:
-		err = tx.gone(ctx, []int64{stored.LocationID}, now)
-	case models.FilingFailed:
-		text := f.Reason
-		if text.IsZero() {
-			text = models.Say("store.event.filing_failed")
-		}
-		err = tx.filingEvent(ctx, stored, models.EventFilingFailed, fmt.Sprintf("filing-failed/%d", stored.ID), text, now)
-	}
-	f.FinishedAt = &now
-	return err
-}
-
-func (tx *Tx) filed(ctx context.Context, stored, f models.Filing, now time.Time) error {
-	var source models.Location
-	if err := tx.on(ctx).Where("id = ?", stored.LocationID).Take(&source).Error; err != nil {
-		return failed("finish filing", err)
-	}
-	if err := tx.gone(ctx, []int64{source.ID}, now); err != nil {
-		return err
-	}
-	if f.DestUID != 0 && f.DestUIDValidity != 0 {
-		if err := tx.bindDestination(ctx, stored, f, source, now); err != nil {
-			return err
-		}
-	}
-	target, err := tx.Folder(ctx, stored.TargetFolderID)
-	if err != nil {
-		return err
-	}
-	text := models.Say("store.event.filed", "Folder", models.Say("folder."+string(target.Role)))
-	return tx.filingEvent(ctx, stored, models.EventLetterFiled, fmt.Sprintf("filed/%d", stored.ID), text, now)
-}
-
-// bindDestination makes the copy known that the move has made. Intake may have met it first: then it is the same letter,
-// and it was not a person who put it there. A copy that has left the folder meanwhile stays gone.
-func (tx *Tx) bindDestination(ctx context.Context, stored, f models.Filing, source models.Location, now time.Time) error {
-	dest := models.Location{
-		LetterID: stored.LetterID, MailboxID: stored.MailboxID, FolderID: stored.TargetFolderID, UIDValidity: f.DestUIDValidity,
-		UID: f.DestUID, Flags: source.Flags, InternalDate: source.InternalDate, Size: source.Size, HeaderHash: source.HeaderHash,
-		SeenAt: now,
-	}
-	res := ignoring(tx.on(ctx)).Create(&dest)
-	if res.Error != nil || res.RowsAffected > 0 {
-		return failed("store copy in target folder", res.Error)
-	}
-	err := tx.on(ctx).Model(&models.Location{}).
-		Where("folder_id = ? AND uid_validity = ? AND uid = ?", dest.FolderID, dest.UIDValidity, dest.UID).
-		Updates(map[string]any{"letter_id": dest.LetterID, "header_hash": dest.HeaderHash, "hands_off": false}).Error
-	return failed("bind copy in target folder", err)
-}
-
-func (tx *Tx) filingEvent(ctx context.Context, f models.Filing, kind models.EventKind, key string, text models.Phrase, at time.Time) error {
-	links, err := tx.CurrentLinks(ctx, []int64{f.LetterID})
-	if err != nil {
-		return err
-	}
-	e := models.Event{
-		Kind: kind, OccurredAt: at, Actor: actorKontrol, DedupeKey: &key, LetterID: &f.LetterID, MailboxID: &f.MailboxID,
-		FilingID: &f.ID, Text: text,
-	}
-	if len(links) == 1 {
-		e.ClientID, e.DealID = &links[0].ClientID, links[0].DealID
-	}
-	_, err = tx.AddEvent(ctx, &e)
-	return err
-}
-
 // OpenFilings is Queries.OpenFilings outside of a transaction.
 func (db *DB) OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error) {
 	return db.Read().OpenFilings(ctx, mailboxID, now)
+}
+
+// StartedFilings is Queries.StartedFilings outside of a transaction.
+func (db *DB) StartedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return db.Read().StartedFilings(ctx, mailboxID, now, after, limit)
+}
+
+// PlannedFilings is Queries.PlannedFilings outside of a transaction.
+func (db *DB) PlannedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return db.Read().PlannedFilings(ctx, mailboxID, now, after, limit)
+}
+
+// SaveFilings is Tx.SaveFilings in a transaction of its own; it is durable when it returns nil.
+func (db *DB) SaveFilings(ctx context.Context, list []*models.Filing) (closed []int64, err error) {
+	err = db.Tx(ctx, func(tx *Tx) error {
+		closed, err = tx.SaveFilings(tx.Context(), list)
+		return err
+	})
+	return closed, err
+}
+
+// FinishFilings is Tx.FinishFilings in a transaction of its own; it is durable when it returns nil.
+func (db *DB) FinishFilings(ctx context.Context, list []*models.Filing) (closed []int64, err error) {
+	err = db.Tx(ctx, func(tx *Tx) error {
+		closed, err = tx.FinishFilings(tx.Context(), list)
+		return err
+	})
+	return closed, err
 }
 
 // SaveFiling is Tx.SaveFiling in a transaction of its own; it is durable when it returns nil.
