@@ -104,7 +104,7 @@ func (c *Conn) complete(ctx context.Context, name string, s *Selected) error {
 	if s.Messages == 0 {
 		return nil
 	}
-	last, err := c.metas(ctx, imap.UIDSet{imap.UIDRange{}}, func(uint32) bool { return true })
+	last, err := c.metas(ctx, imap.UIDSet{imap.UIDRange{}}, func(uint32) bool { return true }, &imap.FetchOptions{UID: true, Flags: true})
 	if err != nil {
 		return err
 	}
@@ -151,16 +151,16 @@ func (c *Conn) UIDs(ctx context.Context, first, last uint32) ([]Meta, error) {
 		top = math.MaxUint32
 	}
 	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(first), Stop: imap.UID(last)}}
-	return c.metas(ctx, set, func(uid uint32) bool { return uid >= first && uid <= top })
+	return c.metas(ctx, set, func(uid uint32) bool { return uid >= first && uid <= top }, &imap.FetchOptions{UID: true, Flags: true})
 }
 
 // metas asks for UID and flags, once more when the answer was refused or damaged. An answer that may be incomplete is
 // never returned: a copy missing in it would be taken for gone.
-func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) bool) ([]Meta, error) {
+func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) bool, o *imap.FetchOptions) ([]Meta, error) {
 	var err error
 	for range 2 {
 		var ans *answers
-		ans, err = c.fetchCommand(ctx, set, newAnswers(0, 0, accept), listBudget, &imap.FetchOptions{UID: true, Flags: true})
+		ans, err = c.fetchCommand(ctx, set, newAnswers(0, 0, accept), listBudget, o)
 		var refused *StatusError
 		switch {
 		case errors.As(err, &refused) && refused.Code == "EXPUNGEISSUED":
@@ -175,7 +175,8 @@ func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) b
 		}
 		list := make([]Meta, 0, len(ans.order))
 		for _, uid := range ans.order {
-			list = append(list, Meta{UID: uid, Flags: ans.copies[uid].flags})
+			d := ans.copies[uid]
+			list = append(list, Meta{UID: uid, Flags: d.flags, Size: d.size, InternalDate: d.date})
 		}
 		slices.SortFunc(list, func(a, b Meta) int { return int(int64(a.UID) - int64(b.UID)) })
 		return list, nil
@@ -188,32 +189,6 @@ func (c *Conn) fetchCommand(ctx context.Context, set imap.UIDSet, ans *answers, 
 	l := c.link
 	cmd := command{name: "UID FETCH", limit: l.dialer.account.Timeouts.Literal, budget: budget, ans: ans}
 	return l.do(ctx, cmd, func() error { return l.client.Fetch(set, o).Close() })
-}
-
-// Copy copies one letter to another folder.
-func (c *Conn) Copy(ctx context.Context, uid uint32, dest string) (CopyUID, error) {
-	if uid == 0 {
-		return CopyUID{}, errors.New("imap UID COPY: uid 0")
-	}
-	l := c.link
-	ans, err := l.do(ctx, command{name: "UID COPY", limit: l.dialer.account.Timeouts.Literal}, func() error {
-		_, err := l.client.Copy(imap.UIDSetNum(imap.UID(uid)), dest).Wait()
-		return err
-	})
-	return copiedTo(ans, uid), err
-}
-
-// MarkDeleted sets \Deleted on one copy.
-func (c *Conn) MarkDeleted(ctx context.Context, uid uint32) error {
-	if uid == 0 {
-		return errors.New("imap UID STORE: uid 0")
-	}
-	l := c.link
-	_, err := l.do(ctx, command{name: "UID STORE"}, func() error {
-		flags := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}
-		return l.client.Store(imap.UIDSetNum(imap.UID(uid)), flags, nil).Close()
-	})
-	return err
 }
 
 // Append stores a letter.
@@ -254,46 +229,4 @@ func (c *Conn) noop(ctx context.Context) error {
 	l := c.link
 	_, err := l.do(ctx, command{name: "NOOP"}, func() error { return l.client.Noop().Wait() })
 	return err
-}
-
-// copiedTo reads COPYUID for one copy. Anything but a clear answer gives zeros. See RFC 4315 section 3.
-func copiedTo(ans *answers, uid uint32) CopyUID {
-	w := strings.Fields(ans.copyArgs)
-	if len(w) != 3 {
-		return CopyUID{}
-	}
-	from, to := uidList(w[1]), uidList(w[2])
-	validity := fold32(w[0])
-	if validity == 0 || len(from) != len(to) {
-		return CopyUID{}
-	}
-	for i, u := range from {
-		if u == uid && to[i] != 0 {
-			return CopyUID{UIDValidity: validity, UID: to[i]}
-		}
-	}
-	return CopyUID{}
-}
-
-// uidList reads a set such as 4,7:9; nil when it is malformed or absurdly long.
-func uidList(s string) []uint32 {
-	var list []uint32
-	for _, part := range strings.Split(s, ",") {
-		a, b, ranged := strings.Cut(part, ":")
-		first := number32(a)
-		last := first
-		if ranged {
-			last = number32(b)
-		}
-		if first == 0 || last < first || last-first > 1000 || len(list) > 1000 {
-			return nil
-		}
-		for u := first; ; u++ {
-			list = append(list, u)
-			if u == last {
-				break
-			}
-		}
-	}
-	return list
 }

@@ -153,7 +153,7 @@ func answerShape(s *imaptest.Script, p imaptest.Profile, sh shape) {
 	})
 }
 
-func expand(set string) []uint32 { return uidList(set) }
+func expand(set string) []uint32 { return expandSet(set, 1000) }
 
 func TestFetchShapes(t *testing.T) {
 	t.Parallel()

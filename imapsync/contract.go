@@ -66,19 +66,23 @@ type Folders interface {
 	SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error
 }
 
-// Journal is what the Mover needs of the store. Implemented by *store.DB. Every method is durable when it returns nil.
+// Journal is what the Mover needs of the store. Implemented by *store.DB. Every method is durable when it returns nil, and
+// has done nothing when it returns an error.
 type Journal interface {
-	// OpenFilings returns the open filings of a mailbox that are due at now, oldest first, with SourceFolder,
-	// TargetFolder and Location filled in.
-	OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error)
-	// SaveFiling stores State, Dest*, Attempts, LastError, Reason, NextAttemptAt and SentAt of an open filing. It returns
-	// models.ErrNotFound when the stored filing is no longer open.
-	SaveFiling(ctx context.Context, f *models.Filing) error
-	// FinishFiling stores the final state of a filing and its consequences in one transaction: for FilingDone the source
-	// copy is gone and the destination copy (DestUIDValidity, DestUID) is known, with the event; for FilingGone the
-	// source copy is gone; for FilingFailed the event. It returns models.ErrNotFound when the stored filing is no
-	// longer open.
-	FinishFiling(ctx context.Context, f *models.Filing) error
+	// StartedFilings returns open filings of a mailbox of which something may have been said to the server (states sent,
+	// copied and unknown), that are due at now and have an id above after: at most limit of them, by ascending id, with
+	// SourceFolder, TargetFolder and Location filled in.
+	StartedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error)
+	// PlannedFilings is the same for filings of which nothing has been said to the server yet.
+	PlannedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error)
+	// SaveFilings stores State, Dest*, Attempts, LastError, Reason, NextAttemptAt and SentAt of open filings, all of them
+	// in one transaction. It returns the ids of those that are no longer open: of these nothing is stored.
+	SaveFilings(ctx context.Context, list []*models.Filing) (closed []int64, err error)
+	// FinishFilings stores the final states of filings and their consequences in one transaction: for FilingDone the
+	// source copy is gone and the destination copy (DestUIDValidity, DestUID) is known, with the event; for FilingGone the
+	// source copy is gone; for FilingFailed the event. It returns the ids of those that are no longer open: of these
+	// nothing is stored.
+	FinishFilings(ctx context.Context, list []*models.Filing) (closed []int64, err error)
 	// LiveCopies is the same as in Folders.
 	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
 }

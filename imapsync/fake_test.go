@@ -61,6 +61,14 @@ const (
 	halfNo           // MOVE: copied, then NO
 	halfMarked       // MOVE: copied and the source marked, then the connection dies
 	noEffect         // OK, nothing is done
+
+	// Of a set.
+	partNo      // half of it done, then NO
+	partFull    // half of it done, then NO [OVERQUOTA]
+	partDied    // half of it done, then the connection dies
+	mixedNo     // MOVE: all copied, half of the sources removed, then NO
+	someCopyUID // done, COPYUID names only half of it
+	lies        // done in another order than COPYUID says
 )
 
 func newModel() *model {
@@ -158,6 +166,10 @@ func (m *model) setFlags(name string, uid uint32, flags ...string) {
 func (m *model) reset(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.resetLocked(name)
+}
+
+func (m *model) resetLocked(name string) {
 	b := m.boxes[name]
 	m.validity++
 	b.validity, b.next = m.validity, b.next+7
@@ -299,7 +311,7 @@ func (s *fakeSession) command(ctx context.Context, name string, do func(f fault)
 	if s.m.after != nil {
 		s.m.after(name)
 	}
-	if f == dieAfter || f == halfDied || f == halfMarked {
+	if f == dieAfter || f == halfDied || f == halfMarked || f == partDied {
 		s.dieLocked()
 		return errors.New("connection reset after " + name)
 	}
@@ -410,62 +422,141 @@ func (s *fakeSession) Fetch(ctx context.Context, uids []uint32, textCap int) (a 
 	return a, err
 }
 
-func (s *fakeSession) transfer(ctx context.Context, cmd string, uid uint32, dest string, move bool) (got CopyUID, err error) {
+func (s *fakeSession) Metas(ctx context.Context, uids []uint32) (list []Meta, err error) {
+	err = s.command(ctx, "UIDS", func(fault) error {
+		for _, u := range uids {
+			if c := s.m.findLocked(s.selected, u); c != nil {
+				list = append(list, Meta{UID: u, Flags: slices.Clone(c.flags), Size: c.size, InternalDate: c.date})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// transfer is COPY or MOVE of a set. What goes wrong in the middle leaves the second half of it where it is.
+func (s *fakeSession) transfer(ctx context.Context, cmd string, uids []uint32, dest string, move bool) (got Copied, err error) {
 	err = s.command(ctx, cmd, func(f fault) error {
 		b := s.m.boxes[dest]
 		if b == nil {
 			return nonexistent(cmd, "TRYCREATE")
 		}
-		if s.m.findLocked(s.selected, uid) == nil || f == noEffect {
+		var there []uint32
+		for _, u := range uids {
+			if s.m.findLocked(s.selected, u) != nil {
+				there = append(there, u)
+			}
+		}
+		if len(there) == 0 || f == noEffect {
 			return nil
 		}
-		n := s.m.copyLocked(s, s.selected, uid, dest)
-		if f == halfNo && move {
+		part := there
+		if f == partNo || f == partFull || f == partDied {
+			part = there[:len(there)/2]
+		}
+		to := s.copySetLocked(part, dest, f)
+		gone := part
+		switch f {
+		case halfNo, halfDied, halfMarked:
+			gone = nil
+		case mixedNo:
+			gone = part[:len(part)/2]
+		}
+		for _, u := range part {
+			if c := s.m.findLocked(s.selected, u); move && f == halfMarked {
+				c.flags = append(c.flags, `\Deleted`)
+			}
+		}
+		for _, u := range gone {
+			if move {
+				s.m.expungeLocked(s, s.selected, u)
+			}
+		}
+		got = s.said(f, b, there, to)
+		switch {
+		case f == partFull:
+			return &StatusError{Command: cmd, Code: "OVERQUOTA", Text: "no room for the rest"}
+		case f == partNo || (move && (f == halfNo || f == mixedNo)):
 			return &StatusError{Command: cmd, Text: "stopped half-way"}
-		}
-		if f == halfMarked && move {
-			c := s.m.findLocked(s.selected, uid)
-			c.flags = append(c.flags, `\Deleted`)
-		}
-		if move && f != halfDied && f != halfMarked {
-			s.m.expungeLocked(s, s.selected, uid)
-		}
-		if f != noCopyUID && s.m.caps.UIDPlus {
-			got = CopyUID{UIDValidity: b.validity, UID: n}
 		}
 		return nil
 	})
 	return got, err
 }
 
-func (s *fakeSession) Move(ctx context.Context, uid uint32, dest string) (CopyUID, error) {
-	if !s.m.caps.Move {
-		return CopyUID{}, errors.New("no MOVE")
+// copySetLocked copies letters, in their order or backwards.
+func (s *fakeSession) copySetLocked(uids []uint32, dest string, f fault) map[uint32]uint32 {
+	to := make(map[uint32]uint32, len(uids))
+	order := slices.Clone(uids)
+	if f == lies {
+		slices.Reverse(order)
 	}
-	return s.transfer(ctx, "MOVE", uid, dest, true)
+	for _, u := range order {
+		to[u] = s.m.copyLocked(s, s.selected, u, dest)
+	}
+	return to
 }
 
-func (s *fakeSession) Copy(ctx context.Context, uid uint32, dest string) (CopyUID, error) {
-	return s.transfer(ctx, "COPY", uid, dest, false)
+// said is what the server says in COPYUID: nothing, everything, half of it, or the right UIDs beside the wrong letters.
+func (s *fakeSession) said(f fault, b *box, uids []uint32, to map[uint32]uint32) Copied {
+	if f == noCopyUID || !s.m.caps.UIDPlus || len(to) == 0 {
+		return Copied{}
+	}
+	got := Copied{UIDValidity: b.validity, To: to}
+	switch {
+	case f == someCopyUID:
+		for _, u := range uids[:len(uids)/2] {
+			delete(got.To, u)
+		}
+	case f == lies && len(uids) == len(to):
+		n := len(uids)
+		told := make(map[uint32]uint32, n)
+		for i, u := range uids {
+			told[u] = to[uids[n-1-i]]
+		}
+		got.To = told
+	}
+	return got
 }
 
-func (s *fakeSession) MarkDeleted(ctx context.Context, uid uint32) error {
+func (s *fakeSession) MoveSet(ctx context.Context, uids []uint32, dest string) (Copied, error) {
+	if !s.m.caps.Move {
+		return Copied{}, errors.New("no MOVE")
+	}
+	return s.transfer(ctx, "MOVE", uids, dest, true)
+}
+
+func (s *fakeSession) CopySet(ctx context.Context, uids []uint32, dest string) (Copied, error) {
+	return s.transfer(ctx, "COPY", uids, dest, false)
+}
+
+func (s *fakeSession) MarkDeletedSet(ctx context.Context, uids []uint32) error {
 	return s.command(ctx, "STORE", func(f fault) error {
-		if c := s.m.findLocked(s.selected, uid); c != nil && !s.readOnly && f != noEffect && !c.has(`\Deleted`) {
-			c.flags = append(c.flags, `\Deleted`)
-			s.m.notifyLocked(s, s.selected)
+		for _, u := range uids {
+			if c := s.m.findLocked(s.selected, u); c != nil && !s.readOnly && f != noEffect && !c.has(`\Deleted`) {
+				c.flags = append(c.flags, `\Deleted`)
+				s.m.notifyLocked(s, s.selected)
+			}
 		}
 		return nil
 	})
 }
 
-func (s *fakeSession) Expunge(ctx context.Context, uid uint32) error {
+func (s *fakeSession) ExpungeSet(ctx context.Context, uids []uint32) error {
 	if !s.m.caps.UIDPlus {
 		return errors.New("no UIDPLUS")
 	}
 	return s.command(ctx, "EXPUNGE", func(f fault) error {
-		if c := s.m.findLocked(s.selected, uid); c != nil && !s.readOnly && f != noEffect && c.has(`\Deleted`) {
-			s.m.expungeLocked(s, s.selected, uid)
+		if f == partNo {
+			uids = uids[:len(uids)/2]
+		}
+		for _, u := range uids {
+			if c := s.m.findLocked(s.selected, u); c != nil && !s.readOnly && f != noEffect && c.has(`\Deleted`) {
+				s.m.expungeLocked(s, s.selected, u)
+			}
+		}
+		if f == partNo {
+			return &StatusError{Command: "UID EXPUNGE", Text: "stopped half-way"}
 		}
 		return nil
 	})

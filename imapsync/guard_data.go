@@ -31,7 +31,7 @@ type answers struct {
 	modSeq       uint64
 	hasPermanent bool
 	permanent    []string
-	copyArgs     string
+	copyCodes    []string // of every COPYUID: servers that move in steps say several
 	appendArgs   string
 }
 

@@ -351,7 +351,7 @@ func (g *guard) takeStatus(s statusText) {
 	case "PERMANENTFLAGS":
 		a.hasPermanent, a.permanent = true, readFlags(s.args)
 	case "COPYUID":
-		a.copyArgs = s.args
+		a.copyCodes = append(a.copyCodes, s.args)
 	case "APPENDUID":
 		a.appendArgs = s.args
 	}

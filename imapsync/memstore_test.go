@@ -115,10 +115,18 @@ func (st *memStore) plan(l *models.Location, target *models.Folder, now time.Tim
 	return f
 }
 
-func (st *memStore) OpenFilings(_ context.Context, _ int64, now time.Time) (list []models.Filing, err error) {
+func (st *memStore) StartedFilings(_ context.Context, _ int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return st.due(now, after, limit, func(f *models.Filing) bool { return f.State != models.FilingPlanned })
+}
+
+func (st *memStore) PlannedFilings(_ context.Context, _ int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
+	return st.due(now, after, limit, func(f *models.Filing) bool { return f.State == models.FilingPlanned })
+}
+
+func (st *memStore) due(now time.Time, after int64, limit int, want func(*models.Filing) bool) (list []models.Filing, err error) {
 	err = st.guarded("OpenFilings", func() error {
 		for _, f := range st.filings {
-			if f.State.Open() && (f.NextAttemptAt == nil || !f.NextAttemptAt.After(now)) {
+			if f.State.Open() && want(f) && f.ID > after && len(list) < limit && (f.NextAttemptAt == nil || !f.NextAttemptAt.After(now)) {
 				c := *f
 				src, dst := *st.folder(f.SourceFolderID), *st.folder(f.TargetFolderID)
 				c.SourceFolder, c.TargetFolder = &src, &dst
@@ -135,57 +143,71 @@ func (st *memStore) OpenFilings(_ context.Context, _ int64, now time.Time) (list
 }
 
 func (st *memStore) stored(id int64) *models.Filing {
-	for _, f := range st.filings {
-		if f.ID == id && f.State.Open() {
-			return f
+	if id < 1 || id > int64(len(st.filings)) || !st.filings[id-1].State.Open() {
+		return nil
+	}
+	return st.filings[id-1]
+}
+
+func (st *memStore) SaveFilings(_ context.Context, list []*models.Filing) (closed []int64, err error) {
+	err = st.guarded("SaveFiling", func() error {
+		for _, f := range list {
+			old := st.stored(f.ID)
+			if old == nil {
+				closed = append(closed, f.ID)
+				continue
+			}
+			if !f.State.Open() {
+				return fmt.Errorf("save of final state %s", f.State)
+			}
+			*old = *f
+		}
+		return nil
+	})
+	return closed, err
+}
+
+func (st *memStore) FinishFilings(_ context.Context, list []*models.Filing) (closed []int64, err error) {
+	err = st.guarded("FinishFiling", func() error {
+		for _, f := range list {
+			old := st.stored(f.ID)
+			if old == nil {
+				closed = append(closed, f.ID)
+				continue
+			}
+			*old = *f
+			if err := st.finished(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return closed, err
+}
+
+func (st *memStore) finished(f *models.Filing) error {
+	if f.State.Open() {
+		return fmt.Errorf("finish with open state %s", f.State)
+	}
+	now := time.Unix(1, 0)
+	if f.State == models.FilingDone || f.State == models.FilingGone {
+		if l := st.location(f.SourceFolderID, f.SourceUIDValidity, f.SourceUID); l != nil {
+			l.GoneAt = &now
 		}
 	}
+	if f.State != models.FilingDone {
+		return nil
+	}
+	if f.DestUID == 0 || f.DestUIDValidity == 0 {
+		return errors.New("done without a destination")
+	}
+	if st.location(f.TargetFolderID, f.DestUIDValidity, f.DestUID) == nil {
+		st.locations = append(st.locations, &models.Location{
+			ID: int64(len(st.locations) + 1), LetterID: f.LetterID, MailboxID: 1, FolderID: f.TargetFolderID,
+			UIDValidity: f.DestUIDValidity, UID: f.DestUID, Size: f.Size, HeaderHash: f.HeaderHash,
+		})
+	}
 	return nil
-}
-
-func (st *memStore) SaveFiling(_ context.Context, f *models.Filing) error {
-	return st.guarded("SaveFiling", func() error {
-		old := st.stored(f.ID)
-		if old == nil {
-			return models.ErrNotFound
-		}
-		if !f.State.Open() {
-			return fmt.Errorf("save of final state %s", f.State)
-		}
-		*old = *f
-		return nil
-	})
-}
-
-func (st *memStore) FinishFiling(_ context.Context, f *models.Filing) error {
-	return st.guarded("FinishFiling", func() error {
-		old := st.stored(f.ID)
-		if old == nil {
-			return models.ErrNotFound
-		}
-		if f.State.Open() {
-			return fmt.Errorf("finish with open state %s", f.State)
-		}
-		*old = *f
-		now := time.Unix(1, 0)
-		if f.State == models.FilingDone || f.State == models.FilingGone {
-			if l := st.location(f.SourceFolderID, f.SourceUIDValidity, f.SourceUID); l != nil {
-				l.GoneAt = &now
-			}
-		}
-		if f.State == models.FilingDone {
-			if f.DestUID == 0 || f.DestUIDValidity == 0 {
-				return errors.New("done without a destination")
-			}
-			if st.location(f.TargetFolderID, f.DestUIDValidity, f.DestUID) == nil {
-				st.locations = append(st.locations, &models.Location{
-					ID: int64(len(st.locations) + 1), LetterID: f.LetterID, MailboxID: 1, FolderID: f.TargetFolderID,
-					UIDValidity: f.DestUIDValidity, UID: f.DestUID, Size: f.Size, HeaderHash: f.HeaderHash,
-				})
-			}
-		}
-		return nil
-	})
 }
 
 func (st *memStore) LiveCopies(_ context.Context, folderID int64, validity uint32) (list []models.Location, err error) {

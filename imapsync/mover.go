@@ -25,7 +25,8 @@ type MoverConfig struct {
 	FirstRetry, LastRetry time.Duration
 	// Grace is how long the command under way may still take when the context of Run ends; 0 means 5 seconds.
 	Grace time.Duration
-	// FindLimit is how many copies of the target folder are looked at to find one letter; 0 means 500.
+	// FindLimit is how many copies of the target folder that nobody knows are looked at to find one letter, beside one for
+	// each other letter that is looked for at the same time; 0 means 500.
 	FindLimit int
 	// Rand gives numbers in [0, 1) for the jitter; nil means a random source.
 	Rand func() float64
@@ -77,8 +78,9 @@ func orDuration(v, preset time.Duration) time.Duration {
 }
 
 // Run carries out all open filings of one mailbox that are due, those with an unknown outcome first and otherwise the
-// oldest first. What one letter suffers does not stop the others: it is written into the journal. Run returns a
-// temporary error when the session died or the server does not let it look for a letter whose fate is unknown, the journal's error when it could not be written, and the context's error
+// oldest first, many with one command where that is as safe as one by one. What one letter suffers does not stop the
+// others: it is written into the journal. Run returns a temporary error when the session died or the server does not let
+// it look for a letter whose fate is unknown, the journal's error when it could not be written, and the context's error
 // when it ended; then the rest is left for the next Run. The folder that is selected afterwards is not defined.
 //
 // Run tells nobody of what it notices about flags; see RunTelling.
@@ -103,270 +105,206 @@ func (m *Mover) RunTelling(ctx context.Context, s Session, mailboxID int64, tell
 }
 
 func (m *Mover) run(ctx context.Context, s Session, mailboxID int64, tell func(context.Context, Change) error) (bool, error) {
-	list, err := m.journal.OpenFilings(ctx, mailboxID, m.now())
-	if err != nil {
-		return false, fmt.Errorf("read journal of moves: %w", err)
-	}
-	slices.SortStableFunc(list, func(a, b models.Filing) int { return rank(a.State) - rank(b.State) })
 	work, stop := graceful(ctx, m.cfg.Grace)
 	defer stop()
-	r := &moving{Mover: m, s: s, tell: tell, blocked: make(map[int64]bool)}
-	for i := range list {
-		if err := ctx.Err(); err != nil {
-			return false, err
-		}
-		if err := r.file(work, &list[i]); err != nil {
-			return false, fmt.Errorf("filing %d: %w", list[i].ID, err)
-		}
+	r := &moving{Mover: m, s: s, tell: tell, ended: ctx.Err, blocked: make(map[int64]bool), refusals: make(map[int64]int)}
+	// Filings whose outcome is not known come before those that are only planned: a planned twin of such a letter would
+	// otherwise make a copy that looks like its own.
+	if err := r.pages(work, mailboxID, m.journal.StartedFilings, r.started); err != nil {
+		return false, err
+	}
+	if err := r.pages(work, mailboxID, m.journal.PlannedFilings, r.planned); err != nil {
+		return false, err
+	}
+	if err := r.lookForMissing(work); err != nil {
+		return false, err
 	}
 	return r.told, nil
-}
-
-// rank puts filings whose outcome is not known before those that are only planned: a planned twin of such a letter
-// would otherwise make a copy that looks like its own.
-func rank(s models.FilingState) int {
-	if s == models.FilingPlanned {
-		return 1
-	}
-	return 0
 }
 
 // moving is one Run.
 type moving struct {
 	*Mover
-	s       Session
-	blocked map[int64]bool                      // target folders in which an outcome is still not known
-	tell    func(context.Context, Change) error // may be nil
-	told    bool                                // of a changed star
-	open    string                              // the source folder that is selected for planned moves; "" when none or another
+	s        Session
+	ended    func() error                        // the context's error when Run is to end
+	blocked  map[int64]bool                      // target folders in which an outcome is still not known
+	refusals map[int64]int                       // by target folder: refused moves since the last one that was done
+	tell     func(context.Context, Change) error // may be nil
+	told     bool                                // of a changed star
+	missing  []*models.Filing                    // planned, and not in their source folders any more: to be looked for
+	open     string                              // the source folder that is selected for planned moves; "" when none or another
 }
 
-// errClosed says that the journal no longer has the filing as open: somebody else has decided meanwhile.
-var errClosed = errors.New("filing is no longer open")
+// page is how many filings are held in memory at a time.
+const page = 1000
 
-// file takes one filing as far as it goes.
-func (r *moving) file(ctx context.Context, f *models.Filing) error {
-	if f.SourceFolder == nil || f.TargetFolder == nil {
-		return errors.New("journal gave a filing without its folders")
+// pages reads filings page by page and hands them on in batches.
+func (r *moving) pages(
+	ctx context.Context, mailboxID int64,
+	next func(context.Context, int64, time.Time, int64, int) ([]models.Filing, error),
+	carryOut func(context.Context, []*models.Filing) error,
+) error {
+	for after := int64(0); ; {
+		list, err := next(ctx, mailboxID, r.now(), after, page)
+		if err != nil {
+			return fmt.Errorf("read journal of moves: %w", err)
+		}
+		sets, err := r.cutSets(pointers(list))
+		if err != nil {
+			return err
+		}
+		for _, set := range sets {
+			if err := r.ended(); err != nil {
+				return err
+			}
+			if err := r.batch(ctx, set, carryOut); err != nil {
+				return fmt.Errorf("filing %d and %d more: %w", set[0].ID, len(set)-1, err)
+			}
+		}
+		if len(r.missing) >= page {
+			if err := r.lookForMissing(ctx); err != nil {
+				return err
+			}
+		}
+		if len(list) < page {
+			return nil
+		}
+		after = list[len(list)-1].ID
 	}
-	if r.blocked[f.TargetFolderID] {
+}
+
+func pointers(list []models.Filing) []*models.Filing {
+	p := make([]*models.Filing, 0, len(list))
+	for i := range list {
+		p = append(p, &list[i])
+	}
+	return p
+}
+
+// batch carries out filings that have the same folders, unless the outcome of another one in their target folder is not
+// known.
+func (r *moving) batch(ctx context.Context, set []*models.Filing, carryOut func(context.Context, []*models.Filing) error) error {
+	target := set[0].TargetFolderID
+	if r.blocked[target] {
 		return nil
 	}
-	err := r.advance(ctx, f)
-	if errors.Is(err, errClosed) {
-		r.logger.Info("filing was closed by another decision", "filing", f.ID)
-		return nil
+	err := carryOut(ctx, set)
+	for _, f := range set {
+		if f.State.Open() && f.State != models.FilingPlanned {
+			r.blocked[target] = true
+		}
 	}
-	if err != nil {
+	return err
+}
+
+// putOff leaves filings open in the given state until the next attempt, or fails them when there were enough.
+func (r *moving) putOff(ctx context.Context, list []*models.Filing, cause error) error {
+	var wait, enough []*models.Filing
+	for _, f := range list {
+		f.LastError, f.Reason = cause.Error(), reasonOf(f, cause)
+		if f.Attempts >= r.cfg.MaxAttempts {
+			enough = append(enough, f)
+			continue
+		}
+		next := r.now().Add(backoff(max(f.Attempts, 1), r.cfg.FirstRetry, r.cfg.LastRetry, r.cfg.Rand))
+		f.NextAttemptAt = &next
+		wait = append(wait, f)
+	}
+	if len(wait) > 0 {
+		r.logger.Warn("filings put off", "filing", wait[0].ID, "count", len(wait), "state", wait[0].State,
+			"attempts", wait[0].Attempts, "until", *wait[0].NextAttemptAt, "error", cause)
+	}
+	if _, err := r.save(ctx, wait); err != nil {
 		return err
 	}
-	if f.State.Open() && f.State != models.FilingPlanned {
-		r.blocked[f.TargetFolderID] = true
+	return r.finish(ctx, enough, models.FilingFailed)
+}
+
+// refuse puts filings off of which nothing has been said to the server, because it did not let us look or make a folder.
+func (r *moving) refuse(ctx context.Context, list []*models.Filing, cause error, t try) error {
+	for _, f := range list {
+		if t != halfTry {
+			f.Attempts++
+		}
 	}
+	return r.putOff(ctx, list, cause)
+}
+
+func (r *moving) fail(ctx context.Context, list []*models.Filing, cause error, reason func(*models.Filing) models.Phrase) error {
+	for _, f := range list {
+		f.LastError, f.Reason = cause.Error(), reason(f)
+	}
+	return r.finish(ctx, list, models.FilingFailed)
+}
+
+// cancel finishes filings that are no longer wanted, for a reason of the administrator.
+func (r *moving) cancel(ctx context.Context, list []*models.Filing, why string) error {
+	for _, f := range list {
+		f.LastError = why
+	}
+	return r.finish(ctx, list, models.FilingCancelled)
+}
+
+func (r *moving) finish(ctx context.Context, list []*models.Filing, state models.FilingState) error {
+	if len(list) == 0 {
+		return nil
+	}
+	now := r.now()
+	for _, f := range list {
+		f.State, f.FinishedAt, f.NextAttemptAt = state, &now, nil
+		if state == models.FilingDone {
+			f.LastError, f.Reason = "", models.Phrase{}
+		}
+	}
+	closed, err := r.journal.FinishFilings(ctx, list)
+	if err != nil {
+		return fmt.Errorf("finish filings: %w", err)
+	}
+	if state == models.FilingDone {
+		delete(r.refusals, list[0].TargetFolderID)
+	}
+	r.logger.Info("filings finished", "filing", list[0].ID, "count", len(list), "state", state, "attempts", list[0].Attempts)
+	r.without(list, closed)
 	return nil
 }
 
-func (r *moving) advance(ctx context.Context, f *models.Filing) error {
-	if f.State != models.FilingPlanned {
-		r.open = ""
-		if err := r.reconcile(ctx, f, answer{}); err != nil {
-			return err
-		}
-		if f.State != models.FilingPlanned || f.NextAttemptAt != nil {
-			return nil
-		}
+// save stores filings that stay open and returns those that the journal still has as open.
+func (r *moving) save(ctx context.Context, list []*models.Filing) ([]*models.Filing, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
-	return r.planned(ctx, f, true)
-}
-
-// planned starts a move of which nothing has been said to the server. With mayCreate a missing target folder is made
-// once.
-func (r *moving) planned(ctx context.Context, f *models.Filing, mayCreate bool) error {
-	if f.SourceFolderID == f.TargetFolderID || f.SourceFolder.Name == f.TargetFolder.Name {
-		return r.finish(ctx, f, models.FilingCancelled)
-	}
-	if caps := r.s.Caps(); !caps.Move && !caps.UIDPlus && !r.cfg.LeaveDeleted {
-		return r.fail(ctx, f, errors.New("server has neither MOVE nor UIDPLUS"), models.Say("sync.cannot_remove"))
-	}
-	ready, err := r.sourceReady(ctx, f)
-	if err != nil || !ready {
-		return err
-	}
-	target, err := r.target(ctx, f)
-	if refused(err) {
-		f.Attempts++
-		return r.putOff(ctx, f, models.FilingPlanned, err)
-	}
+	closed, err := r.journal.SaveFilings(ctx, list)
 	if err != nil {
-		return lost("look at target folder", err)
+		return nil, fmt.Errorf("save filings: %w", err)
 	}
-	now := r.now()
-	f.State, f.SentAt, f.NextAttemptAt = models.FilingSent, &now, nil
-	f.DestUIDValidity, f.DestUIDNext, f.DestUID = target.UIDValidity, target.UIDNext, 0
-	f.Attempts++
-	if err := r.save(ctx, f); err != nil {
-		return err // nothing has been sent, and nothing will be
-	}
-	var got CopyUID
-	if r.s.Caps().Move {
-		got, err = r.s.Move(ctx, f.SourceUID, f.TargetFolder.Name)
-	} else {
-		got, err = r.s.Copy(ctx, f.SourceUID, f.TargetFolder.Name)
-	}
-	return r.answered(ctx, f, got, err, mayCreate)
+	return r.without(list, closed), nil
 }
 
-// sourceReady reports whether the copy can be moved now. When it cannot, the journal has been told why.
-func (r *moving) sourceReady(ctx context.Context, f *models.Filing) (bool, error) {
-	if r.open != f.SourceFolder.Name {
-		r.open = ""
-		sel, err := r.s.Select(ctx, f.SourceFolder.Name, false)
-		switch {
-		case refused(err):
-			f.Attempts++
-			return false, r.putOff(ctx, f, models.FilingPlanned, err)
-		case err != nil:
-			return false, lost("open source folder", err)
-		case sel.UIDValidity != f.SourceUIDValidity:
-			f.LastError = "UIDVALIDITY of the source folder has changed"
-			return false, r.finish(ctx, f, models.FilingCancelled)
-		case sel.ReadOnly:
-			return false, r.fail(ctx, f, errors.New("source folder is read-only"),
-				models.Say("sync.read_only", "Folder", f.SourceFolder.Name))
+// without leaves out the filings that the journal no longer has as open: somebody else has decided meanwhile.
+func (r *moving) without(list []*models.Filing, closed []int64) []*models.Filing {
+	if len(closed) == 0 {
+		return list
+	}
+	rest := make([]*models.Filing, 0, len(list))
+	for _, f := range list {
+		if slices.Contains(closed, f.ID) {
+			r.logger.Info("filing was closed by another decision", "filing", f.ID)
+			f.State = models.FilingCancelled
+			continue
 		}
-		r.open = f.SourceFolder.Name
+		rest = append(rest, f)
 	}
-	there, flags, err := r.copyAt(ctx, f.SourceUID)
-	switch {
-	case refused(err):
-		r.open = ""
-		f.Attempts++
-		return false, r.putOff(ctx, f, models.FilingPlanned, err)
-	case err != nil:
-		return false, lost("look at source copy", err)
-	case !there:
-		r.open = ""
-		return false, r.reconcile(ctx, f, answer{})
-	case hasFlag(flags, `\Deleted`):
-		f.LastError = "the copy is marked as deleted"
-		return false, r.finish(ctx, f, models.FilingCancelled)
-	case r.tell != nil && f.Location != nil && f.Location.Flagged() != hasFlag(flags, `\Flagged`):
-		r.told = true
-		return false, r.tell(ctx, Change{Folder: *f.SourceFolder, Flags: map[uint32][]string{f.SourceUID: flags}})
-	}
-	return true, nil
+	return rest
 }
 
-// target asks how the target folder is, and makes it when it is missing.
-func (r *moving) target(ctx context.Context, f *models.Filing) (Selected, error) {
-	st, err := r.s.Status(ctx, f.TargetFolder.Name)
-	if !refused(err) {
-		return st, err
-	}
-	if err := r.s.Create(ctx, f.TargetFolder.Name); err != nil {
-		return Selected{}, err
-	}
-	return r.s.Status(ctx, f.TargetFolder.Name)
-}
-
-// answered goes on after the answer to MOVE or COPY, or its absence. A NO is not taken as proof that nothing was done:
-// servers that carry out MOVE in steps say NO half-way. So everything except a MOVE with COPYUID is looked at.
-func (r *moving) answered(ctx context.Context, f *models.Filing, got CopyUID, err error, mayCreate bool) error {
-	switch {
-	case err != nil && !refused(err):
-		f.State, f.LastError = models.FilingUnknown, err.Error()
-		r.saveAnyway(ctx, f)
-		return lost("move letter", err)
-	case err == nil && got.UID != 0 && r.s.Caps().Move:
-		f.DestUIDValidity, f.DestUID = got.UIDValidity, got.UID
-		return r.finish(ctx, f, models.FilingDone)
-	case err == nil && got.UID != 0:
-		f.DestUIDValidity, f.DestUID = got.UIDValidity, got.UID
-	case missingFolder(err) && mayCreate:
-		return r.createAndRetry(ctx, f, err)
-	}
-	r.open = ""
-	return r.reconcile(ctx, f, answer{refusal: err, copied: err == nil && !r.s.Caps().Move})
-}
-
-// createAndRetry makes the target folder that the server says is missing, and starts again.
-func (r *moving) createAndRetry(ctx context.Context, f *models.Filing, cause error) error {
-	f.State, f.LastError = models.FilingPlanned, cause.Error()
-	f.DestUIDValidity, f.DestUIDNext = 0, 0
-	if err := r.save(ctx, f); err != nil {
-		return err
-	}
-	if err := r.s.Create(ctx, f.TargetFolder.Name); refused(err) {
-		return r.putOff(ctx, f, models.FilingPlanned, err)
-	} else if err != nil {
-		return lost("make target folder", err)
-	}
-	return r.planned(ctx, f, false)
-}
-
-// copyAt looks at one copy in the selected folder.
-func (r *moving) copyAt(ctx context.Context, uid uint32) (there bool, flags []string, err error) {
-	metas, err := r.s.UIDs(ctx, uid, uid)
-	if err != nil {
-		return false, nil, err
-	}
-	for _, m := range metas {
-		if m.UID == uid {
-			return true, m.Flags, nil
-		}
-	}
-	return false, nil, nil
-}
-
-// putOff leaves the filing open in the given state until the next attempt, or fails it when there were enough.
-func (r *moving) putOff(ctx context.Context, f *models.Filing, state models.FilingState, cause error) error {
-	reason := reasonOf(f, cause)
-	if f.Attempts >= r.cfg.MaxAttempts {
-		return r.fail(ctx, f, cause, reason)
-	}
-	next := r.now().Add(backoff(max(f.Attempts, 1), r.cfg.FirstRetry, r.cfg.LastRetry, r.cfg.Rand))
-	f.State, f.NextAttemptAt, f.LastError, f.Reason = state, &next, cause.Error(), reason
-	r.logger.Warn("filing put off", "filing", f.ID, "state", state, "attempts", f.Attempts, "until", next, "error", cause)
-	return r.save(ctx, f)
-}
-
-func (r *moving) fail(ctx context.Context, f *models.Filing, cause error, reason models.Phrase) error {
-	f.LastError, f.Reason = cause.Error(), reason
-	return r.finish(ctx, f, models.FilingFailed)
-}
-
-func (r *moving) finish(ctx context.Context, f *models.Filing, state models.FilingState) error {
-	now := r.now()
-	f.State, f.FinishedAt, f.NextAttemptAt = state, &now, nil
-	if state == models.FilingDone {
-		f.LastError, f.Reason = "", models.Phrase{}
-	}
-	r.logger.Info("filing finished", "filing", f.ID, "state", state, "attempts", f.Attempts)
-	return closedOr(r.journal.FinishFiling(ctx, f), "finish filing")
-}
-
-func (r *moving) save(ctx context.Context, f *models.Filing) error {
-	return closedOr(r.journal.SaveFiling(ctx, f), "save filing")
-}
-
-// saveAnyway notes that the outcome is unknown, even when the context has ended. When it cannot be noted the filing
-// stays "sent", which means the same to the next Run.
-func (r *moving) saveAnyway(ctx context.Context, f *models.Filing) {
+// saveAnyway notes that the outcome is unknown, even when the context has ended. When it cannot be noted the filings
+// stay "sent", which means the same to the next Run.
+func (r *moving) saveAnyway(ctx context.Context, list []*models.Filing) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Grace)
 	defer cancel()
-	if err := r.save(ctx, f); err != nil {
-		r.logger.Warn("unknown outcome not noted", "filing", f.ID, "error", err)
+	if _, err := r.save(ctx, list); err != nil {
+		r.logger.Warn("unknown outcome not noted", "filing", list[0].ID, "count", len(list), "error", err)
 	}
-}
-
-func closedOr(err error, what string) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, models.ErrNotFound) {
-		return errClosed
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // lost marks an error that ended the session as temporary.

@@ -49,16 +49,20 @@ func newMoverWorld(t *rapid.T) *moverWorld {
 		role := []models.FolderRole{models.FolderInbox, models.FolderControl, models.FolderProcessed}[i]
 		w.st.saveFolder(&models.Folder{MailboxID: 1, Role: role, Name: name})
 	}
-	n := rapid.IntRange(1, 4).Draw(t, "letters")
+	sameSecond := rapid.Bool().Draw(t, "sameSecond")
+	n := rapid.SampledFrom([]int{1, 2, 3, 4, 4, 8, 13}).Draw(t, "letters")
 	for i := range n {
 		h := header(fmt.Sprint("letter-", i))
 		w.seen[h] = rapid.Bool().Draw(t, "seen")
-		for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "copies") {
+		for copy := range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "copies") {
 			var flags []string
 			if w.seen[h] {
 				flags = []string{`\Seen`}
 			}
-			w.m.deliver(inbox, h, flags...)
+			uid := w.m.deliver(inbox, h, flags...)
+			if sameSecond && copy == 0 { // then only headers tell the letters from one another
+				w.m.findLocked(inbox, uid).date = time.Unix(1e9, 0)
+			}
 			w.owed[h]++
 		}
 	}
@@ -80,10 +84,13 @@ func newMoverWorld(t *rapid.T) *moverWorld {
 }
 
 var faultsOf = map[string][]fault{
-	"MOVE":    {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID, halfDied, halfNo, halfMarked, noEffect},
-	"COPY":    {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID},
+	"MOVE": {
+		dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID, halfDied, halfNo, halfMarked, noEffect,
+		partNo, partFull, partDied, mixedNo, someCopyUID, lies, lies,
+	},
+	"COPY":    {dieBefore, dieAfter, dieAfter, refuseIt, refuseFull, noCopyUID, partNo, partFull, partDied, someCopyUID, lies},
 	"STORE":   {dieBefore, dieAfter, refuseIt, noEffect},
-	"EXPUNGE": {dieBefore, dieAfter, refuseIt, noEffect},
+	"EXPUNGE": {dieBefore, dieAfter, refuseIt, noEffect, partNo},
 }
 
 // fault lets people act and things break before each command.
@@ -123,7 +130,7 @@ func (w *moverWorld) personLocked() {
 		return
 	}
 	marked := c.has(`\Deleted`)
-	switch rapid.IntRange(0, 3).Draw(w.t, "act") {
+	switch rapid.IntRange(0, 7).Draw(w.t, "act") {
 	case 0:
 		if marked {
 			return // might be ours: a copy left behind on purpose
@@ -136,6 +143,15 @@ func (w *moverWorld) personLocked() {
 		}
 		w.owed[c.header]--
 		c.flags = append(c.flags, `\Deleted`)
+	case 2:
+		w.starLocked(c)
+		return
+	case 3:
+		if rapid.IntRange(0, 3).Draw(w.t, "reset") > 0 {
+			return
+		}
+		w.resetLocked(from)
+		return
 	default:
 		to := rapid.SampledFrom([]string{inbox, ctrl, other}).Draw(w.t, "to")
 		if marked || to == from || w.m.boxes[to] == nil {
@@ -145,6 +161,31 @@ func (w *moverWorld) personLocked() {
 		w.m.expungeLocked(nil, from, c.uid)
 	}
 	w.touched[c.header] = true
+}
+
+// starLocked sets or removes a star.
+func (w *moverWorld) starLocked(c *mail) {
+	if n := slices.Index(c.flags, `\Flagged`); n >= 0 {
+		c.flags = slices.Delete(slices.Clone(c.flags), n, n+1)
+	} else {
+		c.flags = append(slices.Clone(c.flags), `\Flagged`)
+	}
+}
+
+// resetLocked gives a folder another UIDVALIDITY, so that nothing is known of its letters for sure any more.
+func (w *moverWorld) resetLocked(name string) {
+	w.m.resetLocked(name)
+	for h := range w.owed {
+		w.touched[h] = true
+	}
+	if name == inbox {
+		w.foreign = nil
+		for _, c := range w.m.boxes[inbox].mail {
+			if c.header == header("foreign") {
+				w.foreign = append(w.foreign, c.uid)
+			}
+		}
+	}
 }
 
 // noLoss holds at every instant: each letter that no person deleted is there, unmarked.
@@ -170,7 +211,7 @@ func (w *moverWorld) run() error {
 	defer s.Close()
 	m := NewMover(w.st, w.cfg, func() time.Time { return w.now }, nil)
 	for range 3 {
-		if err := m.Run(context.Background(), s, 1); err != nil {
+		if err := m.RunTelling(context.Background(), s, 1, w.tell); err != nil {
 			return err
 		}
 		if rapid.IntRange(0, 3).Draw(w.t, "sync") == 0 {
@@ -178,6 +219,16 @@ func (w *moverWorld) run() error {
 		}
 	}
 	return nil
+}
+
+// tell stores changed stars, as the intake does; the decisions stay as they are.
+func (w *moverWorld) tell(_ context.Context, c Change) error {
+	return w.st.guarded("Changed", func() error {
+		for u, flags := range c.Flags {
+			w.st.location(c.Folder.ID, c.Folder.UIDValidity, u).Flags = flags
+		}
+		return nil
+	})
 }
 
 func (w *moverWorld) open() (n int) {
@@ -195,7 +246,7 @@ func (w *moverWorld) settled() {
 	defer w.m.mu.Unlock()
 	w.noLoss("the end")
 	states := map[string]map[models.FilingState]int{}
-	dest := map[uint32]bool{}
+	dest := map[[2]uint32]bool{}
 	for _, f := range w.st.filings {
 		var h string
 		for x := range w.owed {
@@ -210,10 +261,11 @@ func (w *moverWorld) settled() {
 		if f.State != models.FilingDone {
 			continue
 		}
-		if dest[f.DestUID] {
+		at := [2]uint32{f.DestUIDValidity, f.DestUID}
+		if dest[at] {
 			w.t.Fatalf("two filings claim the same copy %d", f.DestUID)
 		}
-		dest[f.DestUID] = true
+		dest[at] = true
 		if c := w.m.findLocked(ctrl, f.DestUID); !w.touched[h] && (c == nil || c.header != h) {
 			w.t.Fatalf("filing %d is done, but its letter is not at UID %d", f.ID, f.DestUID)
 		}

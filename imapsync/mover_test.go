@@ -314,10 +314,12 @@ func TestFullMailboxIsTriedMoreAndMoreSlowly(t *testing.T) {
 	w.want(models.FilingFailed, 1, 0)
 }
 
-func TestMoverStopsBetweenLetters(t *testing.T) {
+func TestMoverStopsBetweenSets(t *testing.T) {
 	t.Parallel()
 	w := newDeskWorld(t)
-	second := w.plan(w.m.deliver2(w.st, header("b")))
+	w.m.deliver2(w.st, header("b"))
+	in := w.st.role(models.FolderInbox)
+	second := w.st.plan(w.st.location(in.ID, in.UIDValidity, w.uid+1), w.st.role(models.FolderProcessed), w.now)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.m.after = func(cmd string) {
 		if cmd == "STATUS" {

@@ -80,7 +80,7 @@ func noisyDay(t *testing.T, r *rapid.T, s *imaptest.Script) error {
 	if _, err := c.List(t.Context()); err != nil {
 		return err
 	}
-	to, err := c.Move(t.Context(), 2, "Sent")
+	to, err := c.(*Conn).Move(t.Context(), 2, "Sent")
 	if err != nil {
 		return err
 	}

@@ -32,14 +32,19 @@ type Session interface {
 	// Every UID asked for is in exactly one of the three lists of the answer. It survives letters that break the
 	// connection by opening it again (same login, same folder) and bisecting down to the bad ones.
 	Fetch(ctx context.Context, uids []uint32, textCap int) (FetchAnswer, error)
-	// Move is UID MOVE and nothing else; it fails without Caps().Move. See RFC 6851.
-	Move(ctx context.Context, uid uint32, dest string) (CopyUID, error)
-	// Copy is UID COPY, and waits for its tagged answer. See RFC 9051 section 6.4.7.
-	Copy(ctx context.Context, uid uint32, dest string) (CopyUID, error)
-	// MarkDeleted sets \Deleted on one copy, and nothing else.
-	MarkDeleted(ctx context.Context, uid uint32) error
-	// Expunge is UID EXPUNGE for one copy; it fails without Caps().UIDPlus. See RFC 4315.
-	Expunge(ctx context.Context, uid uint32) error
+	// Metas returns UID, flags, size and INTERNALDATE of those of the given copies that are in the selected folder,
+	// ascending. The UIDs must be ascending. Like the next four it makes one command of all UIDs, so there must not be more
+	// of them than fit into a line; see cutSets.
+	Metas(ctx context.Context, uids []uint32) ([]Meta, error)
+	// MoveSet is UID MOVE and nothing else; it fails without Caps().Move. After an error some of the copies may have been
+	// moved. See RFC 6851.
+	MoveSet(ctx context.Context, uids []uint32, dest string) (Copied, error)
+	// CopySet is UID COPY, and waits for its tagged answer. See RFC 9051 section 6.4.7.
+	CopySet(ctx context.Context, uids []uint32, dest string) (Copied, error)
+	// MarkDeletedSet sets \Deleted on the given copies, and nothing else.
+	MarkDeletedSet(ctx context.Context, uids []uint32) error
+	// ExpungeSet is UID EXPUNGE for the given copies; it fails without Caps().UIDPlus. See RFC 4315.
+	ExpungeSet(ctx context.Context, uids []uint32) error
 	// Append stores a letter. A failed append leaves the session dead.
 	Append(ctx context.Context, name string, flags []string, date time.Time, letter []byte) (CopyUID, error)
 	// Idle waits in the selected folder until the server tells of a change, wake is signalled, or limit has passed. It
@@ -78,10 +83,12 @@ type Selected struct {
 	Keywords    bool   // new keywords can be made (\* in PERMANENTFLAGS)
 }
 
-// Meta is one copy's UID and flags.
+// Meta is what is known of one copy without its header.
 type Meta struct {
-	UID   uint32
-	Flags []string
+	UID          uint32
+	Flags        []string
+	Size         int64     // RFC822.SIZE; 0 when it was not asked for or not told
+	InternalDate time.Time // zero when it was not asked for or cannot be read
 }
 
 // FetchAnswer sorts the copies asked for by what became of them.
@@ -95,6 +102,13 @@ type FetchAnswer struct {
 type CopyUID struct {
 	UIDValidity uint32
 	UID         uint32
+}
+
+// Copied tells where copies went: To is source UID → UID in the target folder. To holds only what the server has clearly
+// said; it is empty when the server did not say or contradicted itself.
+type Copied struct {
+	UIDValidity uint32
+	To          map[uint32]uint32
 }
 
 // StatusError is a tagged NO or BAD: the server refused one command and the connection lives on.
