@@ -107,7 +107,10 @@ func (m *Mover) RunTelling(ctx context.Context, s Session, mailboxID int64, tell
 func (m *Mover) run(ctx context.Context, s Session, mailboxID int64, tell func(context.Context, Change) error) (bool, error) {
 	work, stop := graceful(ctx, m.cfg.Grace)
 	defer stop()
-	r := &moving{Mover: m, s: s, tell: tell, ended: ctx.Err, blocked: make(map[int64]bool), refusals: make(map[int64]int)}
+	r := &moving{
+		Mover: m, s: s, tell: tell, ended: ctx.Err, blocked: make(map[int64]bool), refusals: make(map[int64]int),
+		next: make(map[int64]Selected), waiting: make(map[int64]bool),
+	}
 	// Filings whose outcome is not known come before those that are only planned: a planned twin of such a letter would
 	// otherwise make a copy that looks like its own.
 	if err := r.pages(work, mailboxID, m.journal.StartedFilings, r.started); err != nil {
@@ -131,12 +134,16 @@ type moving struct {
 	refusals map[int64]int                       // by target folder: refused moves since the last one that was done
 	tell     func(context.Context, Change) error // may be nil
 	told     bool                                // of a changed star
+	next     map[int64]Selected                  // by target folder: below which UID no further copy will be
+	pending  []answeredSet                       // moved as the server says, and still to be proved
+	waiting  map[int64]bool                      // the filings in pending
 	missing  []*models.Filing                    // planned, and not in their source folders any more: to be looked for
 	open     string                              // the source folder that is selected for planned moves; "" when none or another
 }
 
-// page is how many filings are held in memory at a time.
-const page = 1000
+// page is how many filings are held in memory at a time. After each page the target folders are looked at, which is dear
+// on servers that keep a letter in a file: the more letters a look serves, the better.
+const page = 2000
 
 // pages reads filings page by page and hands them on in batches.
 func (r *moving) pages(
@@ -149,17 +156,8 @@ func (r *moving) pages(
 		if err != nil {
 			return fmt.Errorf("read journal of moves: %w", err)
 		}
-		sets, err := r.cutSets(pointers(list))
-		if err != nil {
+		if err := r.carryOut(ctx, pointers(list), carryOut); err != nil {
 			return err
-		}
-		for _, set := range sets {
-			if err := r.ended(); err != nil {
-				return err
-			}
-			if err := r.batch(ctx, set, carryOut); err != nil {
-				return fmt.Errorf("filing %d and %d more: %w", set[0].ID, len(set)-1, err)
-			}
 		}
 		if len(r.missing) >= page {
 			if err := r.lookForMissing(ctx); err != nil {
@@ -171,6 +169,23 @@ func (r *moving) pages(
 		}
 		after = list[len(list)-1].ID
 	}
+}
+
+// carryOut cuts filings into sets and carries them out. When Run is to end it stops between two sets.
+func (r *moving) carryOut(ctx context.Context, list []*models.Filing, do func(context.Context, []*models.Filing) error) error {
+	sets, err := r.cutSets(list)
+	if err != nil {
+		return err
+	}
+	for _, set := range sets {
+		if err := r.ended(); err != nil {
+			return errors.Join(err, r.prove(ctx))
+		}
+		if err := r.batch(ctx, set, do); err != nil {
+			return fmt.Errorf("filing %d and %d more: %w", set[0].ID, len(set)-1, err)
+		}
+	}
+	return r.prove(ctx)
 }
 
 func pointers(list []models.Filing) []*models.Filing {
@@ -189,12 +204,17 @@ func (r *moving) batch(ctx context.Context, set []*models.Filing, carryOut func(
 		return nil
 	}
 	err := carryOut(ctx, set)
+	r.block(set)
+	return err
+}
+
+// block notes target folders into which nothing may be moved until it is known what has become of these filings.
+func (r *moving) block(set []*models.Filing) {
 	for _, f := range set {
-		if f.State.Open() && f.State != models.FilingPlanned {
-			r.blocked[target] = true
+		if f.State.Open() && f.State != models.FilingPlanned && !r.waiting[f.ID] {
+			r.blocked[f.TargetFolderID] = true
 		}
 	}
-	return err
 }
 
 // putOff leaves filings open in the given state until the next attempt, or fails them when there were enough.
@@ -259,9 +279,6 @@ func (r *moving) finish(ctx context.Context, list []*models.Filing, state models
 	closed, err := r.journal.FinishFilings(ctx, list)
 	if err != nil {
 		return fmt.Errorf("finish filings: %w", err)
-	}
-	if state == models.FilingDone {
-		delete(r.refusals, list[0].TargetFolderID)
 	}
 	r.logger.Info("filings finished", "filing", list[0].ID, "count", len(list), "state", state, "attempts", list[0].Attempts)
 	r.without(list, closed)

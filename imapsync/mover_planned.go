@@ -3,6 +3,7 @@ package imapsync
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"kontrol/models"
@@ -45,26 +46,14 @@ func (r *moving) move(ctx context.Context, set []*models.Filing, t try) error {
 // lookForMissing looks for the letters that were not in their source folders any more when they were to be moved. That is
 // done for many at a time: the whole end of the target folder has to be looked at.
 func (r *moving) lookForMissing(ctx context.Context) error {
-	sets, err := r.cutSets(r.missing)
+	missing := r.missing
 	r.missing, r.open = nil, ""
-	if err != nil {
-		return err
-	}
-	for _, set := range sets {
-		if err := r.ended(); err != nil {
-			return err
-		}
-		find := func(ctx context.Context, set []*models.Filing) error { return r.reconcile(ctx, set, answer{}) }
-		if err := r.batch(ctx, set, find); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.carryOut(ctx, missing, func(ctx context.Context, set []*models.Filing) error { return r.reconcile(ctx, set, answer{}) })
 }
 
 // send announces the move of letters that have just been seen in the source folder, and carries it out.
 func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint32]Meta, t try) error {
-	target, err := r.target(ctx, set[0].TargetFolder.Name)
+	target, err := r.target(ctx, set[0].TargetFolderID, set[0].TargetFolder.Name)
 	if refused(err) {
 		return r.refuse(ctx, set, err, t)
 	}
@@ -172,21 +161,42 @@ func (r *moving) metas(ctx context.Context, uids []uint32) (map[uint32]Meta, err
 	return byUID, nil
 }
 
-// target asks how the target folder is, and makes it when it is missing.
-func (r *moving) target(ctx context.Context, name string) (Selected, error) {
+// target tells the UIDVALIDITY of the target folder and a UID below which no copy made from now on will be. It makes a
+// missing folder. The server is asked only the first time: later the copies that it has named tell the same.
+func (r *moving) target(ctx context.Context, id int64, name string) (Selected, error) {
+	if st, known := r.next[id]; known {
+		return st, nil
+	}
 	st, err := r.s.Status(ctx, name)
-	if !refused(err) {
-		return st, err
+	if refused(err) {
+		if err := r.s.Create(ctx, name); err != nil {
+			return Selected{}, err
+		}
+		st, err = r.s.Status(ctx, name)
 	}
-	if err := r.s.Create(ctx, name); err != nil {
-		return Selected{}, err
+	return st, err
+}
+
+// learnNext keeps for the next set what the answer to this one tells about the target folder.
+func (r *moving) learnNext(set []*models.Filing, got Copied) {
+	id, next := set[0].TargetFolderID, set[0].DestUIDNext
+	delete(r.next, id)
+	if len(got.To) != len(set) || got.UIDValidity != set[0].DestUIDValidity {
+		return
 	}
-	return r.s.Status(ctx, name)
+	for _, uid := range got.To {
+		if uid == math.MaxUint32 {
+			return
+		}
+		next = max(next, uid+1)
+	}
+	r.next[id] = Selected{UIDValidity: got.UIDValidity, UIDNext: next}
 }
 
 // answered goes on after the answer to MOVE or COPY, or its absence. A NO is not taken as proof that nothing was done:
 // servers that carry out MOVE in steps say NO half-way. So everything except a MOVE with COPYUID is looked at.
 func (r *moving) answered(ctx context.Context, set []*models.Filing, before map[uint32]Meta, got Copied, err error, t try) error {
+	r.learnNext(set, got)
 	if err != nil && !refused(err) {
 		for _, f := range set {
 			f.State, f.LastError = models.FilingUnknown, err.Error()
@@ -199,8 +209,9 @@ func (r *moving) answered(ctx context.Context, set []*models.Filing, before map[
 	}
 	rest := set
 	if err == nil && r.s.Caps().Move {
+		delete(r.refusals, set[0].TargetFolderID)
 		var verr error
-		if rest, verr = r.moved(ctx, set, before, got); verr != nil || len(rest) == 0 {
+		if rest, verr = r.moved(ctx, answeredSet{set, before, got}, t); verr != nil || len(rest) == 0 {
 			return verr
 		}
 	} else if err == nil {

@@ -8,46 +8,93 @@ import (
 	"kontrol/models"
 )
 
-// moved finishes the letters of which the server has said, and nothing contradicts, where MOVE has put them, and returns
-// the others.
-func (r *moving) moved(ctx context.Context, set []*models.Filing, before map[uint32]Meta, got Copied) ([]*models.Filing, error) {
-	var named, rest []*models.Filing
-	for _, f := range set {
-		if f.DestUID = got.To[f.SourceUID]; f.DestUID != 0 {
+// answeredSet is a set of letters that the server says it has moved.
+type answeredSet struct {
+	set    []*models.Filing
+	before map[uint32]Meta // how the copies looked in the source folder
+	got    Copied
+}
+
+// moved notes where MOVE has put letters and returns those of which the server has not said it. One letter is finished at
+// once: there is nothing to mix up. Of several it is proved first, at the end of the page.
+func (r *moving) moved(ctx context.Context, a answeredSet, t try) (rest []*models.Filing, err error) {
+	var named []*models.Filing
+	for _, f := range a.set {
+		if f.DestUID = a.got.To[f.SourceUID]; f.DestUID != 0 {
 			named = append(named, f)
 		} else {
 			rest = append(rest, f)
 		}
 	}
-	if len(set) > 1 && len(named) > 0 { // of one letter there is nothing to mix up
-		proved, err := r.proved(ctx, named, before, got.UIDValidity)
-		if err != nil {
-			r.unknown(ctx, set, err)
-			return nil, err
-		}
-		all := named
-		named = nil
-		for _, f := range all {
-			if proved[f.ID] {
-				named = append(named, f)
-			} else {
-				f.DestUID = 0
-				rest = append(rest, f)
-			}
-		}
+	if len(named) == 0 {
+		return rest, nil
+	}
+	if len(a.set) == 1 {
+		a.set[0].DestUIDValidity = a.got.UIDValidity
+		return nil, r.finish(ctx, a.set, models.FilingDone)
 	}
 	for _, f := range named {
-		f.DestUIDValidity = got.UIDValidity
+		r.waiting[f.ID] = true
 	}
-	return rest, r.finish(ctx, named, models.FilingDone)
+	r.pending = append(r.pending, answeredSet{named, a.before, a.got})
+	if t == halfTry || len(rest) > 0 {
+		err = r.prove(ctx)
+	}
+	return rest, err
 }
 
-// unknown notes a lost connection after the command had been answered.
-func (r *moving) unknown(ctx context.Context, set []*models.Filing, cause error) {
-	for _, f := range set {
-		f.State, f.LastError, f.DestUID = models.FilingUnknown, cause.Error(), 0
+// prove finishes the moved letters whose copies are where the server says, and looks for the others.
+func (r *moving) prove(ctx context.Context) error {
+	pending := r.pending
+	r.pending = nil
+	clear(r.waiting)
+	for len(pending) > 0 {
+		first := pending[0]
+		var set []*models.Filing
+		before := make(map[int64]Meta)
+		pending = slices.DeleteFunc(pending, func(a answeredSet) bool {
+			if a.set[0].TargetFolderID != first.set[0].TargetFolderID || a.got.UIDValidity != first.got.UIDValidity {
+				return false
+			}
+			set = append(set, a.set...)
+			for _, f := range a.set {
+				before[f.ID] = a.before[f.SourceUID]
+			}
+			return true
+		})
+		err := r.proveSet(ctx, set, before, first.got.UIDValidity)
+		r.block(set)
+		if err != nil {
+			return err
+		}
 	}
-	r.saveAnyway(ctx, set)
+	return nil
+}
+
+// proveSet does it for letters in the same target folder.
+func (r *moving) proveSet(ctx context.Context, set []*models.Filing, before map[int64]Meta, validity uint32) error {
+	proved, err := r.proved(ctx, set, before, validity)
+	if err != nil {
+		for _, f := range set {
+			f.State, f.LastError, f.DestUID = models.FilingUnknown, err.Error(), 0
+		}
+		r.saveAnyway(ctx, set)
+		return err
+	}
+	var done, rest []*models.Filing
+	for _, f := range set {
+		if proved[f.ID] {
+			f.DestUIDValidity = validity
+			done = append(done, f)
+		} else {
+			f.DestUID = 0
+			rest = append(rest, f)
+		}
+	}
+	if err := r.finish(ctx, done, models.FilingDone); err != nil || len(rest) == 0 {
+		return err
+	}
+	return r.carryOut(ctx, rest, r.started)
 }
 
 // stamp is what stays with a letter on its way to another folder and is cheap to ask for.
@@ -63,7 +110,7 @@ func stampOf(m Meta) stamp { return stamp{m.Size, m.InternalDate} }
 // there beyond doubt; of the others the headers are compared. A copy that is like none of the letters (some servers make
 // up headers and sizes anew on each request), or that has been taken away meanwhile, is believed unless the server has
 // been caught lying.
-func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[uint32]Meta, validity uint32) (map[int64]bool, error) {
+func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[int64]Meta, validity uint32) (map[int64]bool, error) {
 	r.open = ""
 	sel, err := r.s.Select(ctx, set[0].TargetFolder.Name, true)
 	if refused(err) {
@@ -84,12 +131,12 @@ func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[ui
 	}
 	stamps := make(map[stamp]int, len(set))
 	for _, f := range set {
-		stamps[stampOf(before[f.SourceUID])]++
+		stamps[stampOf(before[f.ID])]++
 	}
 	proved := make(map[int64]bool, len(set))
 	var doubtful []*models.Filing
 	for _, f := range set {
-		s := stampOf(before[f.SourceUID])
+		s := stampOf(before[f.ID])
 		if m, there := after[f.DestUID]; there && stamps[s] == 1 && s.size != 0 && !s.date.IsZero() && stampOf(m) == s {
 			proved[f.ID] = true
 		} else {

@@ -53,6 +53,9 @@ func (r *moving) started(ctx context.Context, set []*models.Filing) error {
 // reconcile finds out by looking what has become of letters that may have been moved, and brings the journal in line:
 // done, gone, back to planned, or a half-done move that is finished here. All of them have the same folders.
 func (r *moving) reconcile(ctx context.Context, set []*models.Filing, a answer) error {
+	if err := r.prove(ctx); err != nil { // what is still to be looked at is better in the books before
+		return err
+	}
 	seen, err := r.look(ctx, set)
 	if refused(err) && len(set) > 1 && r.patient(set[0]) { // the set itself may be what the server does not like
 		if err := r.reconcile(ctx, set[:len(set)/2], a); err != nil {
