@@ -29,6 +29,8 @@ type model struct {
 	after func(cmd string)
 	log   []string
 
+	stuck map[string]map[uint32]bool // letters in a folder that the server refuses to move or copy, and with them the set
+
 	delivered int64 // so that each delivery has an INTERNALDATE of its own
 }
 
@@ -449,6 +451,9 @@ func (s *fakeSession) transfer(ctx context.Context, cmd string, uids []uint32, d
 		}
 		if len(there) == 0 || f == noEffect {
 			return nil
+		}
+		if slices.ContainsFunc(there, func(u uint32) bool { return s.m.stuck[s.selected][u] }) {
+			return &StatusError{Command: cmd, Text: "one of them is stuck"}
 		}
 		part := there
 		if f == partNo || f == partFull || f == partDied {

@@ -143,7 +143,7 @@ type moving struct {
 
 // page is how many filings are held in memory at a time. After each page the target folders are looked at, which is dear
 // on servers that keep a letter in a file: the more letters a look serves, the better.
-const page = 2000
+const page = 4000
 
 // pages reads filings page by page and hands them on in batches.
 func (r *moving) pages(
