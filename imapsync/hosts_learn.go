@@ -1,0 +1,317 @@
+package imapsync
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// limit is how many connections a server was found to allow. The zero value is no limit. From time to time one
+// connection more is tried: sooner and sooner while that goes well, more and more seldom while it does not.
+type limit struct {
+	n      int
+	every  time.Duration // between tries
+	at     time.Time     // of the next try
+	trying bool
+}
+
+// shortProbe is the shortest time between two tries to get more connections.
+const shortProbe = time.Second
+
+// room reports whether one connection more may be opened, and if not, when that may be tried.
+func (l *limit) room(open int, now time.Time) (bool, time.Time) {
+	switch {
+	case l.n == 0 || open < l.n:
+		return true, time.Time{}
+	case l.trying:
+		return false, time.Time{}
+	}
+	if open > l.n {
+		return false, time.Time{}
+	}
+	return !l.at.After(now), l.at
+}
+
+// try notes that one connection more is opened while there are already open.
+func (l *limit) try(open int) {
+	if l.n > 0 && open >= l.n {
+		l.trying = true
+	}
+}
+
+// settle notes that there are only so many connections left.
+func (l *limit) settle(open int) {
+	if open <= l.n {
+		l.trying = false
+	}
+}
+
+// met notes that the server has refused one connection more than open.
+func (l *limit) met(open int, c HostsConfig, now time.Time) {
+	switch again := l.n > 0; {
+	case again && l.trying:
+		l.every = min(max(2*l.every, c.Probe), c.LastProbe)
+	case !again || l.every < c.Probe:
+		l.every = c.Probe
+	}
+	l.n, l.trying = max(open, 1), false
+	l.at = now.Add(jittered(l.every, c.Rand))
+}
+
+// exceeded notes that the server has accepted as many as open.
+func (l *limit) exceeded(open int, now time.Time) {
+	if l.n == 0 || open <= l.n {
+		return
+	}
+	l.n, l.trying = open, false
+	l.every = max(l.every/2, shortProbe)
+	l.at = now.Add(l.every)
+}
+
+func jittered(d time.Duration, rnd func() float64) time.Duration {
+	return backoff(1, d, d, rnd)
+}
+
+// greeted notes that the host answers.
+func (p *permit) greeted() {
+	if p == nil {
+		return
+	}
+	h := p.host
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p.answered = true
+	if h.fails == 0 || !p.probe || len(h.failing) >= failingAccounts { // in the last case it greeted all the time
+		return
+	}
+	h.upLocked()
+	h.serveLocked()
+}
+
+// upLocked notes that the host is well again. The others come back slowly: see host.slots.
+func (h *host) upLocked() {
+	h.fails, h.until, h.words = 0, time.Time{}, ""
+	h.slots = min(2, h.cfg.Logins)
+	clear(h.failing)
+}
+
+// loggedIn notes that the login was accepted.
+func (p *permit) loggedIn() {
+	if p == nil {
+		return
+	}
+	h, a := p.host, p.account
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fails > 0 && p.probe {
+		h.upLocked()
+	}
+	p.loginOverLocked()
+	clear(h.failing)
+	a.failed, a.words = false, ""
+	h.slots = min(h.slots+1, h.cfg.Logins)
+	now := h.cfg.Now()
+	all, own := h.standingLocked(a)
+	h.limit.exceeded(all, now)
+	a.limit.exceeded(own, now)
+	h.serveLocked()
+}
+
+// failingAccounts is how many accounts in a row must fail to log in, none being accepted in between, for the host to be
+// taken for the cause.
+const failingAccounts = 3
+
+// governed is an error after which the Hosts know when to try again: nobody else has to wait in addition.
+type governed struct{ error }
+
+func (e governed) Unwrap() error { return e.error }
+
+// failed learns from a connection that did not come about, and gives it back. It returns the error as it is to be
+// reported.
+func (p *permit) failed(err error) error {
+	if p == nil {
+		return err
+	}
+	h, a := p.host, p.account
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	defer h.serveLocked()
+	defer p.releaseLocked()
+	now := h.cfg.Now()
+	said, _ := saidIn(err)
+	t := troubleOf(said)
+	var login *LoginError
+	if errors.As(err, &login) {
+		h.upIfProbedLocked(p)
+		a.failed = true
+		if a.open > 1 { // the same name and password were good for the other connection
+			a.limit.met(a.open-1, h.cfg, now)
+		}
+		return err
+	}
+	if pause := RetryAfter(err); pause > 0 {
+		h.pauseLocked(p, said, now.Add(pause))
+		return err
+	}
+	if t.limit {
+		h.upIfProbedLocked(p)
+		a.failed = true
+		h.limitMetLocked(p, t, now)
+		return err
+	}
+	if p.answered {
+		a.failed = true
+		if h.failing[a] = true; len(h.failing) < failingAccounts && !p.probe {
+			return err
+		}
+	}
+	h.fails++
+	h.words = said.words()
+	h.until = now.Add(backoff(h.fails, h.cfg.FirstRetry, h.cfg.LastRetry, h.cfg.Rand))
+	return governed{err}
+}
+
+// upIfProbedLocked: a host that refuses in its own words answers.
+func (h *host) upIfProbedLocked(p *permit) {
+	if h.fails > 0 && p.probe {
+		h.upLocked()
+	}
+}
+
+// pauseLocked heeds how long the server wants to be left alone: by this mailbox, or by all when it said so before it could
+// know who it was.
+func (h *host) pauseLocked(p *permit, said statusText, until time.Time) {
+	if !p.answered || troubleOf(said).host {
+		if until.After(h.until) {
+			h.until, h.words = until, said.words()
+		}
+		return
+	}
+	p.account.failed = true
+	if until.After(p.account.until) {
+		p.account.until, p.account.words = until, said.words()
+	}
+}
+
+// limitMetLocked learns a limit. The connection that met it still counts as open. Unless the words tell otherwise it is
+// the account's, if that has another connection; a server that refuses even the first one means all of us.
+func (h *host) limitMetLocked(p *permit, t trouble, now time.Time) {
+	a := p.account
+	h.failing[a] = true
+	others := len(h.open) - 1
+	switch whole := t.host || (!t.account && a.open == 1 && len(h.failing) > 1); {
+	case whole && others > 0:
+		all, _ := h.standingLocked(nil)
+		if !p.logging {
+			all--
+		}
+		h.limit.met(all, h.cfg, now)
+		delete(h.failing, a)
+	case a.open > 1:
+		a.limit.met(a.open-1, h.cfg, now)
+		delete(h.failing, a)
+	}
+	// Other programs have used up what there is: there is nothing to be had but to come back later.
+	a.until = later(a.until, now.Add(jittered(h.cfg.FirstRetry, h.cfg.Rand)))
+	a.words = ""
+}
+
+// standingLocked counts the connections that stand, those that are only being made left out: all, and those of an
+// account.
+func (h *host) standingLocked(a *hostAccount) (all, own int) {
+	for _, x := range h.open {
+		if x.logging {
+			continue
+		}
+		all++
+		if x.account == a {
+			own++
+		}
+	}
+	return all, own
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// heard learns from what the server says on a connection that stands, such as a BYE because there are too many.
+func (p *permit) heard(said statusText) {
+	if p == nil {
+		return
+	}
+	t, pause := troubleOf(said), pauseIn(said.text)
+	if !t.limit && pause == 0 {
+		return
+	}
+	h := p.host
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.over {
+		return
+	}
+	now := h.cfg.Now()
+	switch {
+	case pause > 0:
+		h.pauseLocked(p, said, now.Add(pause))
+	case len(h.open) > 1:
+		h.limitMetLocked(p, t, now)
+	}
+	h.serveLocked()
+}
+
+// trouble is what a server's words mean for the number of connections.
+type trouble struct {
+	limit   bool // there are too many connections
+	host    bool // of ours, to the server as a whole
+	account bool // to this mailbox
+}
+
+// The words are those of Dovecot, Cyrus, Courier, Gmail, Exchange, Zimbra, Yandex, Mail.ru and their like, in lower case.
+// They are searched for only where codes are silent.
+func tooManyWords() []string {
+	return []string{
+		"too many", "maximum number of connections", "connection limit", "connections exceeded", "connection count exceeded",
+		"simultaneous", "concurrent", "number of connections", "max connections", "maximum connections", "connections reached",
+		"session limit", "sessions limit", "limit of connections", "user is authenticated but not connected",
+		"слишком много", "превышен", "лимит соединений", "лимит подключений", "одновременн", "число соединений",
+		"количество соединений", "количество подключений", "число подключений",
+	}
+}
+
+// notConnections are things that there can be too many of without the connections being the matter.
+func notConnections() []string {
+	return []string{"login attempt", "failed", "invalid command", "bad command", "errors", "попыток", "неудачн", "неверн", "ошиб", "quota", "квот", "bandwidth", "трафик"}
+}
+
+func hostWords() []string {
+	return []string{"ip address", "your ip", "per ip", "from ip", "same ip", "this ip", "your host", "your address", "this address", "per host",
+		"вашего ip", "ip-адрес", "с одного ip", "вашего адреса", "с одного адреса", "этого адреса"}
+}
+
+func accountWords() []string {
+	return []string{"user+ip", "userip", "per user", "from user", "for user", "this user", "account", "per mailbox", "this mailbox", "your mailbox", "per login",
+		"authenticated but not connected", "simultaneous", "ящик", "пользовател", "учетн", "учётн"}
+}
+
+// troubleOf reads what a server has said about the number of connections.
+func troubleOf(s statusText) trouble {
+	text := strings.ToLower(s.text)
+	has := func(list []string) bool {
+		return slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, w) })
+	}
+	t := trouble{account: has(accountWords())}
+	t.host = !t.account && has(hostWords())
+	switch s.code {
+	case "LIMIT", "INUSE":
+		t.limit = true
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "OVERQUOTA", "SERVERBUG", "PRIVACYREQUIRED":
+	default:
+		t.limit = has(tooManyWords()) && !has(notConnections())
+	}
+	return t
+}
