@@ -73,8 +73,10 @@ type host struct {
 	*Hosts
 	bound     int // connections that the config allows; 0: any number
 	limit     limit
+	guessed   bool      // the limit was not named as the host's by the server
 	open      []*permit // oldest first
 	accounts  map[string]*hostAccount
+	without   int        // accounts that have no first connection
 	queue     []*waiting // in order of arrival
 	logging   int        // logins under way
 	weak      int        // of these, by accounts whose last login failed
@@ -95,6 +97,8 @@ type hostAccount struct {
 	firsts int // of these, first connections
 	until  time.Time
 	failed bool // the last login failed, for whatever reason
+	denied int  // logins in a row that met a limit
+	own    bool // it was not the host's
 	words  string
 }
 
@@ -197,6 +201,7 @@ func (s *Hosts) register(addr, user string) (*host, *hostAccount) {
 	if a == nil {
 		a = &hostAccount{}
 		h.accounts[user] = a
+		h.without++
 	}
 	return h, a
 }
@@ -250,32 +255,52 @@ func (h *host) serveLocked() {
 	var next time.Time
 	for _, second := range []bool{false, true} {
 		cramped := 0 // first connections that wait for room at the host
-		for _, w := range slices.Clone(h.queue) {
-			if w.second != second {
-				continue
+		for _, w := range h.queue {
+			if h.logging >= h.slots || h.paced().After(now) { // nobody can be served before that changes
+				break
 			}
-			why := h.hindersLocked(w, now)
-			if why.kind == nothing {
-				h.grantLocked(w, now)
-				continue
-			}
-			if why.kind == noTurn {
-				cramped++
-				why.until = h.makeRoomLocked(w, cramped, now)
-			}
-			if w.why.kind != why.kind || why.kind > inLine && !w.why.until.Equal(why.until) {
-				select {
-				case w.news <- struct{}{}:
-				default:
-				}
-			}
-			w.why = why
-			if !why.until.IsZero() && (next.IsZero() || why.until.Before(next)) {
-				next = why.until
+			if w.second == second {
+				next = sooner(next, h.serveOneLocked(w, &cramped, now), now)
 			}
 		}
+		h.queue = slices.DeleteFunc(h.queue, func(w *waiting) bool { return w.permit != nil })
+	}
+	if at := h.paced(); at.After(now) && len(h.queue) > 0 && h.logging < h.slots {
+		next = sooner(next, at, now)
 	}
 	h.wakeLocked(next, now)
+}
+
+// serveOneLocked gives a permit or finds out why it cannot; then it returns when to try again, if that is known.
+func (h *host) serveOneLocked(w *waiting, cramped *int, now time.Time) time.Time {
+	why := h.hindersLocked(w, now)
+	if why.kind == nothing {
+		h.grantLocked(w, now)
+		return time.Time{}
+	}
+	if why.kind == noTurn {
+		*cramped++
+		why.until = h.makeRoomLocked(w, *cramped, now)
+	}
+	if w.why.kind != why.kind {
+		select {
+		case w.news <- struct{}{}:
+		default:
+		}
+	}
+	w.why = why
+	return why.until
+}
+
+// sooner returns the earlier of two instants after now; an instant that is not after now counts as none.
+func sooner(a, b, now time.Time) time.Time {
+	switch {
+	case !b.After(now):
+		return a
+	case !a.After(now) || b.Before(a):
+		return b
+	}
+	return a
 }
 
 // wakeLocked arranges that the queue is served again at the given time.
@@ -284,7 +309,7 @@ func (h *host) wakeLocked(at, now time.Time) {
 		h.timer.Stop()
 		h.timer = nil
 	}
-	if at.IsZero() {
+	if !at.After(now) {
 		return
 	}
 	h.timer = time.AfterFunc(max(at.Sub(now), time.Millisecond), func() {
@@ -308,10 +333,7 @@ func (h *host) hindersLocked(w *waiting, now time.Time) hindrance {
 	if why := h.crampedLocked(w, now); why.kind != nothing {
 		return why
 	}
-	if at := h.nextLogin.Add(-h.pace() * time.Duration(h.cfg.Logins-1)); at.After(now) {
-		return hindrance{kind: inLine, until: at}
-	}
-	if h.logging >= h.slots || (a.failed && h.weak >= max(1, h.slots/2)) {
+	if a.failed && h.weak >= max(1, h.slots/2) {
 		return hindrance{kind: inLine}
 	}
 	return hindrance{}
@@ -328,11 +350,7 @@ func (h *host) crampedLocked(w *waiting, now time.Time) hindrance {
 	}
 	kept := 0
 	if w.second { // room is kept for the mailboxes that have no connection at all
-		for _, a := range h.accounts {
-			if a.firsts == 0 {
-				kept++
-			}
-		}
+		kept = h.without
 	}
 	if open := len(h.open) + kept; h.bound > 0 && open >= h.bound {
 		if w.second {
@@ -352,6 +370,11 @@ func (h *host) crampedLocked(w *waiting, now time.Time) hindrance {
 // pace is the time between logins when they come without end.
 func (h *host) pace() time.Duration { return time.Second / time.Duration(h.cfg.PerSecond) }
 
+// paced returns when the next login may begin.
+func (h *host) paced() time.Time {
+	return h.nextLogin.Add(-h.pace() * time.Duration(h.cfg.Logins-1))
+}
+
 // grantLocked gives a permit.
 func (h *host) grantLocked(w *waiting, now time.Time) {
 	a := w.account
@@ -363,6 +386,9 @@ func (h *host) grantLocked(w *waiting, now time.Time) {
 	h.open = append(h.open, p)
 	a.open++
 	if !p.second {
+		if a.firsts == 0 {
+			h.without--
+		}
 		a.firsts++
 	}
 	h.logging++
@@ -374,7 +400,6 @@ func (h *host) grantLocked(w *waiting, now time.Time) {
 		h.nextLogin = now
 	}
 	h.nextLogin = h.nextLogin.Add(h.pace())
-	h.queue = slices.DeleteFunc(h.queue, func(x *waiting) bool { return x == w })
 	w.permit = p
 	close(w.granted)
 }
@@ -452,7 +477,9 @@ func (p *permit) releaseLocked() {
 	h.open = slices.DeleteFunc(h.open, func(x *permit) bool { return x == p })
 	a.open--
 	if !p.second {
-		a.firsts--
+		if a.firsts--; a.firsts == 0 {
+			h.without++
+		}
 	}
 	a.limit.settle(a.open)
 	h.limit.settle(len(h.open))

@@ -109,7 +109,7 @@ func (p *permit) loggedIn() {
 	}
 	p.loginOverLocked()
 	clear(h.failing)
-	a.failed, a.words = false, ""
+	a.failed, a.words, a.denied, a.own = false, "", 0, false
 	h.slots = min(h.slots+1, h.cfg.Logins)
 	now := h.cfg.Now()
 	all, own := h.standingLocked(a)
@@ -168,7 +168,11 @@ func (p *permit) failed(err error) error {
 	}
 	h.fails++
 	h.words = said.words()
-	h.until = now.Add(backoff(h.fails, h.cfg.FirstRetry, h.cfg.LastRetry, h.cfg.Rand))
+	last := h.cfg.LastRetry
+	if p.answered { // it may be only some that it does not let in
+		last = min(last, 2*h.cfg.FirstRetry)
+	}
+	h.until = now.Add(backoff(h.fails, h.cfg.FirstRetry, last, h.cfg.Rand))
 	return governed{err}
 }
 
@@ -195,26 +199,30 @@ func (h *host) pauseLocked(p *permit, said statusText, until time.Time) {
 }
 
 // limitMetLocked learns a limit. The connection that met it still counts as open. Unless the words tell otherwise it is
-// the account's, if that has another connection; a server that refuses even the first one means all of us.
+// the account's while that has another connection. A server that refuses several accounts, or one again and again, means
+// all of us; unless that one is still refused when there are fewer connections: then other programs hold what it may have.
 func (h *host) limitMetLocked(p *permit, t trouble, now time.Time) {
 	a := p.account
+	all, _ := h.standingLocked(a)
+	if !p.logging {
+		all--
+	}
+	a.denied++
 	h.failing[a] = true
-	others := len(h.open) - 1
-	switch whole := t.host || (!t.account && a.open == 1 && len(h.failing) > 1); {
-	case whole && others > 0:
-		all, _ := h.standingLocked(nil)
-		if !p.logging {
-			all--
-		}
+	if h.guessed && !t.host && a.open == 1 && all < h.limit.n {
+		h.limit, h.guessed, a.own = limit{}, false, true
+	}
+	guess := !t.account && !a.own && a.open == 1 && (len(h.failing) > 1 || a.denied > 2)
+	switch {
+	case (t.host || guess) && all > 0:
 		h.limit.met(all, h.cfg, now)
+		h.guessed = !t.host
 		delete(h.failing, a)
 	case a.open > 1:
 		a.limit.met(a.open-1, h.cfg, now)
 		delete(h.failing, a)
 	}
-	// Other programs have used up what there is: there is nothing to be had but to come back later.
-	a.until = later(a.until, now.Add(jittered(h.cfg.FirstRetry, h.cfg.Rand)))
-	a.words = ""
+	a.until, a.words = later(a.until, now.Add(jittered(h.cfg.FirstRetry, h.cfg.Rand))), ""
 }
 
 // standingLocked counts the connections that stand, those that are only being made left out: all, and those of an
