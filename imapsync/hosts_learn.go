@@ -222,7 +222,6 @@ func (h *host) limitMetLocked(p *permit, t trouble, now time.Time) {
 		a.limit.met(a.open-1, h.cfg, now)
 		delete(h.failing, a)
 	}
-	a.until, a.words = later(a.until, now.Add(jittered(h.cfg.FirstRetry, h.cfg.Rand))), ""
 }
 
 // standingLocked counts the connections that stand, those that are only being made left out: all, and those of an
