@@ -201,7 +201,7 @@ func (d *dialer) openTelling(ctx context.Context, tell func(hindrance)) (*link, 
 			return nil, d.account.told("secret", fmt.Errorf("get password of %s: %w", d.account.Address, err))
 		}
 	}
-	roots, err := d.account.roots()
+	roots, err := d.account.Hosts.roots(d.account)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package imapsync
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -60,12 +62,44 @@ type Hosts struct {
 
 	mu    sync.Mutex
 	hosts map[string]*host
+
+	rootsMu sync.Mutex
+	pools   map[string]rootPool // by Account.CAFile
+}
+
+// rootPool is what a file with certificate authorities holds. A pool weighs as much as the rest of a connection, so all
+// connections share it.
+type rootPool struct {
+	changed time.Time
+	size    int64
+	pool    *x509.CertPool
+}
+
+// roots is Account.roots, read again only when the file has changed.
+func (s *Hosts) roots(a Account) (*x509.CertPool, error) {
+	if s == nil || a.CAFile == "" {
+		return a.roots()
+	}
+	info, err := os.Stat(a.CAFile)
+	if err != nil {
+		return a.roots() // which explains the failure
+	}
+	s.rootsMu.Lock()
+	defer s.rootsMu.Unlock()
+	if p := s.pools[a.CAFile]; p.pool != nil && p.changed.Equal(info.ModTime()) && p.size == info.Size() {
+		return p.pool, nil
+	}
+	pool, err := a.roots()
+	if err == nil {
+		s.pools[a.CAFile] = rootPool{info.ModTime(), info.Size(), pool}
+	}
+	return pool, err
 }
 
 // NewHosts returns a Hosts that knows nothing of any host yet.
 func NewHosts(c HostsConfig) *Hosts {
 	c = c.filled()
-	return &Hosts{cfg: c, shakes: make(chan struct{}, c.Handshakes), hosts: map[string]*host{}}
+	return &Hosts{cfg: c, shakes: make(chan struct{}, c.Handshakes), hosts: map[string]*host{}, pools: map[string]rootPool{}}
 }
 
 // host is one server address.
