@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -45,7 +44,7 @@ type App struct {
 	closed sync.Once
 	boxes  map[int64]*watched // by mailbox; not changed after New
 	health *healthTeller
-	single map[string]bool // mailboxes with one connection only
+	hosts  *imapsync.Hosts // shares out the connections to the mail servers
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -92,11 +91,14 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.health = newHealthTeller(db, a.opts.Tell)
-	a.single = singles(a.cfg.Mailboxes())
+	a.hosts = imapsync.NewHosts(imapsync.HostsConfig{Now: a.now})
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]
 		if !ok {
 			return fmt.Errorf("mailbox %s: %w", m.Address, models.ErrNotFound)
+		}
+		if err := a.hosts.Bound(imapURL(m.Server.IMAP), m.Server.MaxConnections); err != nil {
+			return err
 		}
 		a.boxes[row.ID] = a.newWatched(row, m)
 	}
@@ -190,17 +192,4 @@ func (a *App) Close() {
 			a.undo[i]()
 		}
 	})
-}
-
-// stagger spreads the first connections of many mailboxes, so that a start is not a storm of logins.
-func (a *App) stagger(ctx context.Context) bool {
-	limit := min(time.Duration(len(a.boxes))*20*time.Millisecond, 30*time.Second)
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(limit) + 1)))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"kontrol/imapsync"
 	"kontrol/models"
 	"kontrol/store"
 )
@@ -37,6 +38,9 @@ func (m mailboxHealth) SaveMailboxHealth(ctx context.Context, mailboxID int64, h
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.said[mailboxID]
+	if h.Connected && imapsync.Note(h.Reason) {
+		h.Reason = models.Phrase{}
+	}
 	switch {
 	case !h.Reason.IsZero() && h.Reason.ID != before:
 		m.said[mailboxID] = h.Reason.ID

@@ -28,7 +28,9 @@ func TestTroubleIsToldOnce(t *testing.T) {
 		ill := func(key string) models.MailboxHealth {
 			return models.MailboxHealth{State: models.MailboxActive, Reason: models.Say(key, "Mailbox", box.Address)}
 		}
-		for _, now := range []models.MailboxHealth{well, ill("x.lost"), ill("x.lost"), ill("x.refused"), {State: models.MailboxActive}, well, well, ill("x.lost")} {
+		alone := well // one connection only is how it works, not trouble
+		alone.Reason = models.Say("sync.one_connection")
+		for _, now := range []models.MailboxHealth{well, alone, ill("x.lost"), ill("x.lost"), ill("x.refused"), {State: models.MailboxActive}, well, alone, well, ill("x.lost")} {
 			if err := h.SaveMailboxHealth(t.Context(), box.ID, now); err != nil {
 				t.Fatal(err)
 			}

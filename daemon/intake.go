@@ -27,8 +27,8 @@ type Settings struct {
 type Intake struct {
 	db       *store.DB
 	settings atomic.Pointer[Settings]
-	started  time.Time     // moves that failed before this are planned anew
-	turn     chan struct{} // one transaction at a time: the others would only hold connections while they wait
+	started  time.Time // moves that failed before this are planned anew
+	turns    *turns    // one transaction at a time: the others would only hold connections while they wait
 	poke     func(mailboxIDs ...int64)
 	now      func() time.Time
 	log      *slog.Logger
@@ -37,7 +37,7 @@ type Intake struct {
 // NewIntake makes an Intake. The function poke is called after a commit with the mailboxes that have planned moves; it
 // must not block.
 func NewIntake(db *store.DB, s Settings, poke func(...int64), now func() time.Time, log *slog.Logger) *Intake {
-	in := &Intake{db: db, started: now(), turn: make(chan struct{}, 1), poke: poke, now: now, log: log.With("component", "intake")}
+	in := &Intake{db: db, started: now(), turns: newTurns(), poke: poke, now: now, log: log.With("component", "intake")}
 	in.settings.Store(&s)
 	return in
 }
@@ -63,7 +63,7 @@ func (in *Intake) Arrived(ctx context.Context, a imapsync.Arrival) error {
 		}, set.Own)
 		read = append(read, reading{copy: c, facts: f, err: err})
 	}
-	return in.commit(ctx, set, "take letters in", func(ctx context.Context, w *work) error {
+	return in.commit(ctx, set, a.Folder.MailboxID, len(read), "take letters in", func(ctx context.Context, w *work) error {
 		if err := w.takeBatch(ctx, a, read); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (in *Intake) Arrived(ctx context.Context, a imapsync.Arrival) error {
 
 // Changed stores which known copies left a folder and which have other flags. See imapsync.Intake.
 func (in *Intake) Changed(ctx context.Context, c imapsync.Change) error {
-	return in.commit(ctx, in.settings.Load(), "store changes", func(ctx context.Context, w *work) error {
+	return in.commit(ctx, in.settings.Load(), c.Folder.MailboxID, len(c.Gone)+len(c.Flags), "store changes", func(ctx context.Context, w *work) error {
 		gone, err := w.tx.MarkGone(ctx, c.Folder.ID, c.Folder.UIDValidity, c.Gone, w.now)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (w *work) reflag(ctx context.Context, c imapsync.Change) error {
 // Reset stores that a folder got another UIDVALIDITY. Moves that were only planned are given up with the UIDs that they
 // name; they are planned anew as the copies are found again. See imapsync.Intake.
 func (in *Intake) Reset(ctx context.Context, f models.Folder) error {
-	return in.commit(ctx, in.settings.Load(), "store a new uidvalidity", func(ctx context.Context, w *work) error {
+	return in.commit(ctx, in.settings.Load(), f.MailboxID, 1, "store a new uidvalidity", func(ctx context.Context, w *work) error {
 		stored, err := w.tx.Folder(ctx, f.ID)
 		if err != nil || stored.UIDValidity == f.UIDValidity {
 			return err
@@ -163,7 +163,7 @@ func (in *Intake) Resume(ctx context.Context) error {
 		return fmt.Errorf("find letters that were not filed: %w", err)
 	}
 	for part := range slices.Chunk(threads, resumeBatch) {
-		err := in.commit(ctx, in.settings.Load(), "decide anew", func(_ context.Context, w *work) error {
+		err := in.commit(ctx, in.settings.Load(), 0, len(part), "decide anew", func(_ context.Context, w *work) error {
 			for _, id := range part {
 				w.threads[id] = true
 			}
@@ -177,14 +177,12 @@ func (in *Intake) Resume(ctx context.Context) error {
 }
 
 // commit runs one piece of work in a transaction, decides anew about every thread it touched, and pokes the mailboxes
-// that have something to do.
-func (in *Intake) commit(ctx context.Context, set *Settings, what string, f func(context.Context, *work) error) error {
-	select {
-	case in.turn <- struct{}{}:
-		defer func() { <-in.turn }()
-	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", what, ctx.Err())
+// that have something to do. The mailbox and how much there is to store count for whose turn it is; see turns.
+func (in *Intake) commit(ctx context.Context, set *Settings, mailbox int64, letters int, what string, f func(context.Context, *work) error) error {
+	if err := in.turns.take(ctx, mailbox, letters); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
+	defer in.turns.give()
 	var w *work
 	err := in.db.Tx(ctx, func(tx *store.Tx) error {
 		ctx := tx.Context()

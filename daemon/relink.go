@@ -28,7 +28,7 @@ func Relink(ctx context.Context, db *store.DB, set Settings, clientID int64, now
 	in.started = time.Time{} // moves that have failed are the daemon's to try again, at its next start
 	for after := int64(0); ; {
 		seen, tied, last := 0, 0, after
-		err := in.commit(ctx, &set, "link letters to client", func(ctx context.Context, w *work) error {
+		err := in.commit(ctx, &set, 0, 1, "link letters to client", func(ctx context.Context, w *work) error {
 			seen, tied = 0, 0 // the store may run this again
 			letters, err := w.tx.LettersFrom(ctx, addresses, domains, after, relinkBatch)
 			if err != nil || len(letters) == 0 {

@@ -28,9 +28,6 @@ func (a *App) newWatched(row models.Mailbox, box config.Mailbox) *watched {
 // watch runs one mailbox until ctx ends. A mailbox that stopped for good waits for Reload, and is then tried once: its
 // refused logins still count.
 func (a *App) watch(ctx context.Context, w *watched) {
-	if !a.stagger(ctx) {
-		return
-	}
 	for {
 		select { // a Reload before this login has been heeded by it
 		case <-w.again:
@@ -51,7 +48,7 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		}
 		row := w.row
 		if fresh, err := a.db.Read().Mailbox(ctx, w.row.Address); err == nil {
-			row.LoginRefusals = fresh.LoginRefusals
+			row.LoginRefusals, row.RefusedAt = fresh.LoginRefusals, fresh.RefusedAt
 		}
 		w.syncer.Store(a.newSyncer(row, w.box))
 	}
@@ -66,38 +63,17 @@ func (a *App) recordStop(ctx context.Context, row models.Mailbox, cause error) e
 	})
 }
 
-// singles returns the addresses of the mailboxes that get one connection instead of two, because max_connections of their
-// server does not allow more. Every mailbox gets one; what is left over goes to the mailboxes that the config names first.
-func singles(boxes []config.Mailbox) map[string]bool {
-	left := map[string]int{}
-	for _, b := range boxes {
-		if _, ok := left[b.Server.Name]; !ok {
-			left[b.Server.Name] = b.Server.MaxConnections
-		}
-		left[b.Server.Name]--
-	}
-	single := map[string]bool{}
-	for _, b := range boxes {
-		if b.Server.MaxConnections == 0 {
-			continue
-		}
-		if left[b.Server.Name] > 0 {
-			left[b.Server.Name]--
-		} else {
-			single[models.NormalAddress(b.Address)] = true
-		}
-	}
-	return single
-}
-
 // newSyncer builds the engine of a mailbox from its config.
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
 	log := a.opts.Logger // the engine names the mailbox in each line
 	account := accountOf(box, a.secretOf(row.Address))
-	account.MailboxID = row.ID
-	dialer, names := imapsync.NewDialer(account, log, a.now), namesOf(box)
+	account.MailboxID, account.Hosts = row.ID, a.hosts
+	second := account
+	second.Second = true
+	names := namesOf(box)
 	return imapsync.NewSyncer(imapsync.SyncerConfig{
-		MailboxID: row.ID, Address: row.Address, Dialer: dialer, Intake: a.intake,
+		MailboxID: row.ID, Address: row.Address, Intake: a.intake,
+		Dialer: imapsync.NewDialer(account, log, a.now), Second: imapsync.NewDialer(second, log, a.now),
 		Folders: mailboxHealth{a.health, row.Address}, Quarantine: a.db,
 		Mover: imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log.With("mailbox", row.Address)),
 		Resolve: func(ctx context.Context, s imapsync.Session) (map[models.FolderRole]models.Folder, error) {
@@ -107,7 +83,7 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 			}
 			return found, err
 		},
-		Timing: a.opts.Timing, Single: a.single[row.Address], Logger: log, Now: a.now, InitialRefusals: row.LoginRefusals,
+		Timing: a.opts.Timing, Logger: log, Now: a.now, InitialRefusals: row.LoginRefusals, InitialRefusedAt: row.RefusedAt,
 	})
 }
 

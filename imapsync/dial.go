@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"kontrol/models"
 )
 
 // Account says how one mailbox is reached. The zero value is not usable: Address, URL, Username and Secret are needed.
@@ -31,6 +33,10 @@ type Account struct {
 	ProtocolLog       io.Writer // gets the conversation without passwords and letters; nil for none
 	HeaderCap         int       // octets kept of a letter's header; 0 for 256 KiB
 	Timeouts          Timeouts
+	// Hosts shares out the connections to the server among the mailboxes of the process; nil for no bounds at all.
+	Hosts *Hosts
+	// Second marks the connection that a mailbox can do without: the one that only watches.
+	Second bool
 }
 
 // Timeouts bound what a server may take. A zero field stands for its default.
@@ -150,6 +156,9 @@ func NewDialer(a Account, logger *slog.Logger, now func() time.Time) Dialer {
 	if a.HeaderCap <= 0 {
 		a.HeaderCap = defaultHeaderCap
 	}
+	if p, err := a.place(); err == nil && a.Hosts != nil {
+		a.Hosts.register(p.addr, a.Username)
+	}
 	return &dialer{account: a, log: logger.With("mailbox", a.Address), now: now}
 }
 
@@ -161,9 +170,17 @@ type dialer struct {
 	failures failures
 }
 
-// Dial connects, secures the connection and logs in.
-func (d *dialer) Dial(ctx context.Context) (Session, error) {
-	l, err := d.open(ctx)
+// Dial connects, secures the connection and logs in. With Account.Hosts it first waits until it is its turn.
+func (d *dialer) Dial(ctx context.Context) (Session, error) { return d.dialTelling(ctx, nil) }
+
+// dialTelling is Dial and calls tell, in the same goroutine, when it has to wait for more than a moment.
+func (d *dialer) dialTelling(ctx context.Context, tell func(models.Phrase)) (Session, error) {
+	l, err := d.openTelling(ctx, func(why hindrance) {
+		d.log.Debug("waiting for a connection", "obstacle", int(why.kind), "until", why.until)
+		if tell != nil {
+			tell(why.phrase(d.account))
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +188,9 @@ func (d *dialer) Dial(ctx context.Context) (Session, error) {
 }
 
 // open makes one logged-in connection.
-func (d *dialer) open(ctx context.Context) (*link, error) {
+func (d *dialer) open(ctx context.Context) (*link, error) { return d.openTelling(ctx, nil) }
+
+func (d *dialer) openTelling(ctx context.Context, tell func(hindrance)) (*link, error) {
 	p, err := d.account.place()
 	if err != nil {
 		return nil, err
@@ -182,8 +201,31 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 			return nil, d.account.told("secret", fmt.Errorf("get password of %s: %w", d.account.Address, err))
 		}
 	}
+	roots, err := d.account.Hosts.roots(d.account)
+	if err != nil {
+		return nil, err
+	}
+	var pass *permit
+	if d.account.Hosts != nil {
+		if pass, err = d.account.Hosts.acquire(ctx, p.addr, d.account.Username, d.account.Second, tell); err != nil {
+			return nil, d.account.stopped(err)
+		}
+	}
+	l, err := d.logIn(ctx, p, roots, pass, secret)
+	switch {
+	case err == nil:
+		return l, nil
+	case ctx.Err() != nil:
+		pass.release()
+		return nil, err
+	}
+	return nil, pass.failed(err)
+}
+
+// logIn makes a logged-in connection that is held under a permit. On error the permit is still to be given back.
+func (d *dialer) logIn(ctx context.Context, p place, roots *x509.CertPool, pass *permit, secret string) (*link, error) {
 	plog := newProtocolLog(d.account.ProtocolLog)
-	conn, preset, err := d.connect(ctx, p)
+	conn, preset, err := d.connect(ctx, p, roots)
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +234,7 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 		g.preset()
 	}
 	l := newLink(d, g, p)
+	l.permit = pass
 	if err := l.login(ctx, d.account.Username, secret); err != nil {
 		l.kill()
 		return nil, err
@@ -200,11 +243,7 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 }
 
 // connect returns a protected connection. With STARTTLS the greeting has been read already.
-func (d *dialer) connect(ctx context.Context, p place) (conn net.Conn, greeted bool, err error) {
-	roots, err := d.account.roots()
-	if err != nil {
-		return nil, false, err
-	}
+func (d *dialer) connect(ctx context.Context, p place, roots *x509.CertPool) (conn net.Conn, greeted bool, err error) {
 	dialCtx, cancel := context.WithTimeout(ctx, d.account.Timeouts.Dial)
 	defer cancel()
 	raw, err := (&net.Dialer{KeepAlive: time.Minute}).DialContext(dialCtx, "tcp", p.addr)
@@ -225,6 +264,11 @@ func (d *dialer) connect(ctx context.Context, p place) (conn net.Conn, greeted b
 		name = p.host
 	}
 	secured := tls.Client(raw, &tls.Config{ServerName: name, RootCAs: roots, MinVersion: tls.VersionTLS12, Time: d.now})
+	if err := d.account.Hosts.shaking(ctx); err != nil {
+		_ = raw.Close()
+		return nil, false, d.account.tlsError(p, name, err)
+	}
+	defer d.account.Hosts.shaken()
 	shakeCtx, cancelShake := context.WithTimeout(ctx, d.account.Timeouts.Dial)
 	defer cancelShake()
 	if err := secured.HandshakeContext(shakeCtx); err != nil {

@@ -124,59 +124,86 @@ func (a Account) clearError(p place, err error) error {
 // LoginError; the rest is worth trying again.
 func (a Account) refusal(command string, s statusText) error {
 	err := &StatusError{Command: command, Code: s.code, Text: s.text}
-	busy := a.toldTemporary("busy", withPause(err, s.text), "Words", s.words())
+	busy := a.toldTemporary("busy", withWords(err, s), "Words", s.words())
 	if command != "login" {
 		return busy
 	}
 	switch s.code {
 	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED":
 		return a.loginRefused(err, s)
-	case "UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", "OVERQUOTA":
+	case "UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", "OVERQUOTA", "CONTACTADMIN":
 		return busy
 	case "PRIVACYREQUIRED":
 		return a.told("login_disabled", err)
 	}
-	if busyWords.MatchString(s.text) {
+	if busyWords.MatchString(s.text) || troubleOf(s).limit {
 		return busy
 	}
 	return a.loginRefused(err, s)
 }
 
 func (a Account) loginRefused(err error, s statusText) error {
-	return &LoginError{Address: a.Address, Err: a.told("login_refused", err, "Words", s.words())}
+	proven := s.code == "AUTHENTICATIONFAILED" || s.code == "AUTHORIZATIONFAILED" || s.code == "EXPIRED"
+	return &LoginError{Address: a.Address, Proven: proven, Err: a.told("login_refused", err, "Words", s.words())}
 }
 
 // busyWords are what servers say when the name and password are not the matter.
 var busyWords = regexp.MustCompile(`(?i)too many|limit|exceeded|throttl|back-?off|unavailable|temporar|try again|` +
-	`connections|internal error|not connected|maintenance|overload`)
+	`connections|internal error|not connected|maintenance|overload|попробуйте|повторите|временно|перегруж|недоступ|техническ`)
 
-// pauseError carries how long the server asks to be left alone.
-type pauseError struct {
+// saidError carries the server's words and how long it asks to be left alone.
+type saidError struct {
 	error
+	said  statusText
 	pause time.Duration
 }
 
-func (e pauseError) Unwrap() error { return e.error }
+func (e saidError) Unwrap() error { return e.error }
 
-var backoffWords = regexp.MustCompile(`(?i)back-?off time:?\s*(\d{1,9})\s*(milliseconds|ms|seconds|s)?`)
+// saidIn returns the server's words that an error came of.
+func saidIn(err error) (statusText, bool) {
+	var said saidError
+	if errors.As(err, &said) {
+		return said.said, true
+	}
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		return statusText{code: refused.Code, text: refused.Text}, true
+	}
+	return statusText{}, false
+}
 
-// withPause notes the pause that Microsoft's servers ask for in words.
-func withPause(err error, words string) error {
-	m := backoffWords.FindStringSubmatch(words)
+// pauseWords are the ways of servers to name a pause: Microsoft's, and what others say in passing.
+var pauseWords = regexp.MustCompile(`(?i)(?:back-?off time:?|(?:re)?try (?:again )?(?:after|in)|wait|через|подождите)\s*(\d{1,9})\s*` +
+	`(milliseconds|ms|мс|seconds?|secs?|s|сек\p{L}*|с|minutes?|mins?|m|мин\p{L}*|hours?|h|час\p{L}*)?(?:[^\p{L}\d]|$)`)
+
+// withWords notes the server's words, and the pause that they ask for.
+func withWords(err error, s statusText) error { return saidError{err, s, pauseIn(s.text)} }
+
+// pauseIn reads how long the server wants to be left alone, at most an hour; 0 when it does not say. A number without a
+// unit is Microsoft's and counts milliseconds.
+func pauseIn(words string) time.Duration {
+	m := pauseWords.FindStringSubmatch(words)
 	if m == nil {
-		return err
+		return 0
 	}
 	n, _ := strconv.Atoi(m[1])
-	d := time.Duration(n) * time.Millisecond
-	if strings.HasPrefix(strings.ToLower(m[2]), "s") {
-		d = time.Duration(n) * time.Second
+	unit := time.Millisecond
+	switch u := strings.ToLower(m[2]); {
+	case u == "", u == "ms", u == "мс", strings.HasPrefix(u, "milli"):
+	case u[0] == 's', strings.HasPrefix(u, "с"):
+		unit = time.Second
+	case u[0] == 'm', strings.HasPrefix(u, "мин"):
+		unit = time.Minute
+	default:
+		unit = time.Hour
 	}
-	return pauseError{err, min(d, time.Hour)}
+	return min(time.Duration(min(n, 3_600_000))*unit, time.Hour)
 }
 
 // RetryAfter returns how long the server asked to be left alone, at most an hour; 0 when it did not say.
 func RetryAfter(err error) time.Duration {
-	var p pauseError
+	var p saidError
 	if errors.As(err, &p) {
 		return p.pause
 	}

@@ -44,7 +44,7 @@ func (c *Conn) idle(ctx context.Context, limit time.Duration, wake <-chan struct
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	changed, over := false, false
+	changed, over, aside := false, false, false
 	select {
 	case <-l.guard.poke:
 		changed = true
@@ -52,6 +52,8 @@ func (c *Conn) idle(ctx context.Context, limit time.Duration, wake <-chan struct
 	case <-timer.C:
 	case <-l.guard.idleOver:
 		over = true
+	case <-l.permit.stepAside():
+		aside = true
 	case <-l.client.Closed():
 	case <-ctx.Done():
 	}
@@ -66,11 +68,17 @@ func (c *Conn) idle(ctx context.Context, limit time.Duration, wake <-chan struct
 	if err := l.endIdle(ctx, running); err != nil {
 		return changed, err
 	}
+	if aside {
+		return changed, models.Temporary(errAside)
+	}
 	if err := c.noop(ctx); err != nil {
 		return changed, err
 	}
 	return c.poked() || changed, nil
 }
+
+// errAside ends a connection that another mailbox needs more. It comes only where nothing is under way.
+var errAside = errors.New("stepped aside for a mailbox without a connection")
 
 // startIdle sends IDLE and waits for the server's leave. The command is not over when it returns.
 func (l *link) startIdle(ctx context.Context, running **imapclient.IdleCommand) error {
@@ -122,6 +130,9 @@ func (c *Conn) poll(ctx context.Context, limit time.Duration, wake <-chan struct
 			over = true
 		case <-c.link.guard.poke:
 			c.link.guard.changed()
+		case <-c.link.permit.stepAside():
+			tick.Stop()
+			return false, models.Temporary(errAside)
 		case <-c.link.client.Closed():
 		case <-ctx.Done():
 			tick.Stop()

@@ -32,8 +32,10 @@ type Timing struct {
 	FullSoon    time.Duration // 5 min: how often INBOX and Sent are compared completely
 	FullLate    time.Duration // 1 h: the same for the other folders
 	FirstRetry  time.Duration // 1 s: the wait after the first lost connection, doubled each time
-	LastRetry   time.Duration // 10 min: the longest such wait, and the wait after a failure that is not temporary
+	DialRetry   time.Duration // 5 s: the wait after the first connection that did not come about, doubled each time
+	LastRetry   time.Duration // 15 min: the longest such wait, and the wait after a failure that is not temporary
 	LoginRetry  time.Duration // 1 min: the wait after a refused login; five times as long after the second
+	DoubtFor    time.Duration // 30 min: how long logins must be refused without a code before that stops the mailbox
 	SecondRetry time.Duration // 1 min: the wait before a refused second connection is tried again, doubled up to 15 min
 	Healthy     time.Duration // 5 min: a connection that has lived so long clears the memory of lost ones
 	Grace       time.Duration // 5 s: how long the command under way may still take when Run is told to end
@@ -48,7 +50,9 @@ func (t Timing) filled() Timing {
 		FullSoon:    orDuration(t.FullSoon, 5*time.Minute),
 		FullLate:    orDuration(t.FullLate, time.Hour),
 		FirstRetry:  orDuration(t.FirstRetry, time.Second),
-		LastRetry:   orDuration(t.LastRetry, 10*time.Minute),
+		DialRetry:   orDuration(t.DialRetry, 5*time.Second),
+		LastRetry:   orDuration(t.LastRetry, 15*time.Minute),
+		DoubtFor:    orDuration(t.DoubtFor, 30*time.Minute),
 		LoginRetry:  orDuration(t.LoginRetry, time.Minute),
 		SecondRetry: orDuration(t.SecondRetry, time.Minute),
 		Healthy:     orDuration(t.Healthy, 5*time.Minute),

@@ -16,12 +16,15 @@ import (
 
 // link is one socket with go-imap on it. A Conn has one at a time, and gets a new one when a letter breaks it.
 type link struct {
-	dialer *dialer
-	guard  *guard
-	client *imapclient.Client
-	place  place
-	caps   Caps
-	dead   bool
+	dialer   *dialer
+	guard    *guard
+	client   *imapclient.Client
+	place    place
+	caps     Caps
+	dead     bool
+	permit   *permit
+	loggedIn bool
+	hold     time.Time // the server has asked for no command before
 }
 
 func newLink(d *dialer, g *guard, p place) *link {
@@ -33,6 +36,9 @@ func (l *link) kill() {
 	l.dead = true
 	_ = l.guard.Conn.Close()
 	<-l.client.Closed()
+	if l.loggedIn { // before that, what is to be learnt from the failure comes first
+		l.permit.release()
+	}
 }
 
 // command is one command: its exact name on the wire, its time, its weight, and where its data goes.
@@ -58,6 +64,9 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	if c.ans == nil {
 		c.ans = newAnswers(0, 0, nil)
 	}
+	if err := l.pause(ctx); err != nil {
+		return newAnswers(0, 0, nil), err
+	}
 	bounded, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	l.guard.begin(c.name, c.budget, c.ans)
@@ -79,6 +88,27 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	return l.guard.end(), l.lost(bounded, c.name, err)
 }
 
+// longestPause is how long a connection is kept waiting because the server has asked for a pause; when it wants more, the
+// connection is given up and made again later.
+const longestPause = time.Minute
+
+// pause waits as long as the server has asked for.
+func (l *link) pause(ctx context.Context) error {
+	wait := time.Until(l.hold)
+	switch {
+	case wait <= 0:
+		return nil
+	case wait > longestPause:
+		l.kill()
+		err := fmt.Errorf("server asked for a pause of %s", wait.Round(time.Second))
+		return l.dialer.account.toldTemporary("lost", saidError{err, statusText{}, wait}, "Words", err.Error())
+	case !sleep(ctx, wait):
+		l.kill()
+		return l.dialer.account.stopped(fmt.Errorf("imap pause: %w", ctx.Err()))
+	}
+	return nil
+}
+
 // statusError makes ours of go-imap's, with the words as the guard kept them.
 func (l *link) statusError(name string, e *imap.Error, ans *answers) error {
 	s := &StatusError{Command: name, Bad: e.Type == imap.StatusResponseTypeBad, Code: string(e.Code), Text: e.Text}
@@ -87,6 +117,13 @@ func (l *link) statusError(name string, e *imap.Error, ans *answers) error {
 	}
 	if said := l.guard.words(); s.Text == "" || (s.Code == "" && strings.Contains(said, "[ALERT]")) {
 		s.Text = strings.TrimSpace(s.Text + " " + said)
+	}
+	said := statusText{code: s.Code, text: s.Text}
+	if wait := pauseIn(s.Text); wait > 0 && l.loggedIn {
+		l.hold = time.Now().Add(wait)
+	}
+	if l.loggedIn {
+		l.permit.heard(said)
 	}
 	return s
 }
@@ -111,7 +148,11 @@ func (l *link) lost(bounded context.Context, name string, err error) error {
 	err = fmt.Errorf("imap %s: connection lost: %w", name, err)
 	if words != "" {
 		err = fmt.Errorf("%w (server said: %s)", err, words)
-		return l.dialer.account.toldTemporary("busy", withPause(err, words), "Words", words)
+		said := readStatus([]byte(words))
+		if l.loggedIn {
+			l.permit.heard(said)
+		}
+		return l.dialer.account.toldTemporary("busy", withWords(err, said), "Words", words)
 	}
 	return l.dialer.account.toldTemporary("lost", err, "Words", shortCause(err))
 }
@@ -126,6 +167,7 @@ func (l *link) login(ctx context.Context, username, secret string) error {
 	} else if err := l.client.WaitGreeting(); err != nil {
 		return a.stopped(fmt.Errorf("imap greeting: %w", err))
 	}
+	l.permit.greeted()
 	if err := l.capability(ctx); err != nil {
 		return err
 	}
@@ -144,6 +186,8 @@ func (l *link) login(ctx context.Context, username, secret string) error {
 		}
 	}
 	l.learnCaps()
+	l.loggedIn = true
+	l.permit.loggedIn()
 	return nil
 }
 
@@ -193,7 +237,7 @@ func (l *link) loginError(err error) error {
 	if errors.As(err, &refused) {
 		s := statusText{code: refused.Code, text: refused.Text}
 		if refused.Bad {
-			return a.toldTemporary("busy", withPause(err, s.text), "Words", s.words())
+			return a.toldTemporary("busy", withWords(err, s), "Words", s.words())
 		}
 		return a.refusal("login", s)
 	}

@@ -134,7 +134,10 @@ func (e *StatusError) Error() string {
 // LoginError is a refusal of name or password. Three in a row stop a mailbox.
 type LoginError struct {
 	Address string // the mailbox
-	Err     error
+	// Proven tells that the server has named the cause with a response code. Many servers refuse without one, also when
+	// something else is the matter. See RFC 5530.
+	Proven bool
+	Err    error
 }
 
 // Error names the mailbox and the server's words.

@@ -18,6 +18,7 @@ type SyncerConfig struct {
 	MailboxID int64
 	Address   string // how people call the mailbox; for logs and messages
 	Dialer    Dialer
+	Second    Dialer // opens the connection that only watches; nil means Dialer
 	Intake    Intake
 	Folders   Folders
 	Mover     *Mover
@@ -34,11 +35,13 @@ type SyncerConfig struct {
 	// Single allows one connection only, for servers with a tight limit: INBOX is idled on in short slices and Sent is
 	// polled every Timing.PollEvery.
 	Single bool
-	// InitialRefusals is Mailbox.LoginRefusals as stored. From three on the login is tried exactly once.
-	InitialRefusals int
-	Logger          *slog.Logger     // nil discards
-	Now             func() time.Time // nil means time.Now
-	Rand            func() float64   // numbers in [0, 1) for the jitter; nil means a random source
+	// InitialRefusals is Mailbox.LoginRefusals as stored, InitialRefusedAt the first of them; nil when it is not known. From
+	// three on the login is tried exactly once.
+	InitialRefusals  int
+	InitialRefusedAt *time.Time
+	Logger           *slog.Logger     // nil discards
+	Now              func() time.Time // nil means time.Now
+	Rand             func() float64   // numbers in [0, 1) for the jitter; nil means a random source
 }
 
 // Syncer keeps one mailbox in step with its server for as long as Run runs. It shares nothing with the Syncers of other
@@ -48,13 +51,15 @@ type Syncer struct {
 	cfg      SyncerConfig
 	logger   *slog.Logger
 	signals  *signals
-	watching atomic.Bool  // the second connection idles on INBOX
-	panics   atomic.Int64 // recovered since the start
+	watching atomic.Bool                   // the second connection idles on INBOX
+	alone    atomic.Pointer[models.Phrase] // why there is no second connection, when that is no failure
+	panics   atomic.Int64                  // recovered since the start
 
 	// Owned by the goroutine of Run.
-	refusals  int // refused logins in a row
-	dialFails int // failed connections in a row, until a complete round
-	drops     int // connections in a row that were lost young
+	refusals  int        // refused logins in a row
+	refusedAt *time.Time // the first of them
+	dialFails int        // failed connections in a row, until a complete round
+	drops     int        // connections in a row that were lost young
 	poisoned  map[tried]int
 	recreated map[models.FolderRole][]time.Time
 	trouble   models.Phrase // what does not work although the mailbox is connected
@@ -70,6 +75,9 @@ func NewSyncer(cfg SyncerConfig) *Syncer {
 		cfg.TextCap = 64 << 10
 	case cfg.TextCap < 0:
 		cfg.TextCap = 0
+	}
+	if cfg.Second == nil {
+		cfg.Second = cfg.Dialer
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -95,6 +103,7 @@ func NewSyncer(cfg SyncerConfig) *Syncer {
 		logger:    logger,
 		signals:   newSignals(),
 		refusals:  cfg.InitialRefusals,
+		refusedAt: cfg.InitialRefusedAt,
 		poisoned:  make(map[tried]int),
 		recreated: make(map[models.FolderRole][]time.Time),
 	}
@@ -143,15 +152,27 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 			err = &panicError{p}
 		}
 	}()
-	s, err := y.cfg.Dialer.Dial(ctx)
+	s, err := y.dial(ctx, y.cfg.Dialer, func(p models.Phrase) {
+		y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: p})
+	})
 	if err != nil {
 		return false, err
 	}
 	connected = true // also when what follows panics
 	defer s.Close()
-	y.refusals = 0
+	y.refusals, y.refusedAt = 0, nil
 	w := &worker{Syncer: y, s: s, ctx: ctx}
 	return true, w.run()
+}
+
+// dial opens a connection and calls tell when it has to wait for its turn and knows why.
+func (y *Syncer) dial(ctx context.Context, d Dialer, tell func(models.Phrase)) (Session, error) {
+	if t, ok := d.(interface {
+		dialTelling(context.Context, func(models.Phrase)) (Session, error)
+	}); ok {
+		return t.dialTelling(ctx, tell)
+	}
+	return d.Dial(ctx)
 }
 
 // panicError is a panic that was recovered from.
@@ -168,14 +189,18 @@ func (y *Syncer) panicked(p any) {
 // judge decides after a lost or refused connection how long to wait, or that it is enough. Two things are counted: how
 // often connecting failed (forgotten after one complete round, so that a restarted server is found again within
 // seconds), and how often a login was followed by an early end (forgotten only after a connection that lived, so that
-// a server which accepts and drops is not stormed with logins).
+// a server which accepts and drops is not stormed with logins). Where the Hosts know when to come back nothing is added.
 func (y *Syncer) judge(ctx context.Context, err error, connected bool, lived time.Duration) (time.Duration, error) {
 	t := y.cfg.Timing
 	var login *LoginError
 	if !connected && errors.As(err, &login) && !models.IsTemporary(err) {
-		return y.loginRefused(ctx, err)
+		return y.loginRefused(ctx, err, login.Proven)
 	}
+	y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: y.reason(err)})
+	var hosts governed
 	switch {
+	case errors.As(err, &hosts), errors.Is(err, errAside):
+		return 0, nil
 	case !connected:
 		y.dialFails++
 	case lived >= t.Healthy:
@@ -183,13 +208,11 @@ func (y *Syncer) judge(ctx context.Context, err error, connected bool, lived tim
 	default:
 		y.drops++
 	}
-	delay := backoff(max(y.dialFails, y.drops, 1), t.FirstRetry, t.LastRetry, y.cfg.Rand)
+	delay := max(backoff(y.dialFails, t.DialRetry, t.LastRetry, y.cfg.Rand), backoff(max(y.drops, 1), t.FirstRetry, t.LastRetry, y.cfg.Rand))
 	if !connected && !models.IsTemporary(err) {
 		delay = max(delay, backoff(1, t.LastRetry, t.LastRetry, y.cfg.Rand))
 	}
-	delay = max(delay, RetryAfter(err))
-	y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: y.reason(err)})
-	return delay, nil
+	return max(delay, RetryAfter(err)), nil
 }
 
 // reason tells a person why the mailbox is not connected.
@@ -200,25 +223,41 @@ func (y *Syncer) reason(err error) models.Phrase {
 		return models.Say("sync.internal", "Address", y.cfg.Address)
 	case isStoreError(err):
 		return models.Say("sync.store", "Address", y.cfg.Address)
+	case errors.Is(err, errAside):
+		return models.Say("sync.aside", "Address", y.cfg.Address)
 	case ok:
 		return phrase
+	}
+	if said, ok := saidIn(err); ok && (busyWords.MatchString(said.text) || troubleOf(said).limit) {
+		return models.Say("sync.busy", "Address", y.cfg.Address, "Words", said.words())
 	}
 	return models.Say("sync.disconnected", "Address", y.cfg.Address)
 }
 
-// loginRefused counts a refused login and stops the mailbox at the third in a row.
-func (y *Syncer) loginRefused(ctx context.Context, err error) (time.Duration, error) {
+// loginRefused counts a refused login and stops the mailbox at the third in a row. A server that does not say by a code
+// that name or password is wrong may mean something else: then the refusals must span half an hour as well.
+func (y *Syncer) loginRefused(ctx context.Context, err error, proven bool) (time.Duration, error) {
+	now, t := y.cfg.Now(), y.cfg.Timing
+	if y.refusedAt == nil || y.refusals == 0 {
+		y.refusedAt = &now
+	}
 	y.refusals++
-	if y.refusals < loginRefusals {
+	left := y.refusedAt.Add(t.DoubtFor).Sub(now)
+	if y.refusals < loginRefusals || (!proven && left > 0) {
 		y.health(ctx, models.MailboxHealth{
 			State:  models.MailboxActive,
 			Reason: models.Say("sync.login_refused", "Address", y.cfg.Address, "Count", y.refusals),
 		})
-		wait := y.cfg.Timing.LoginRetry
-		if y.refusals > 1 {
+		wait := t.LoginRetry
+		switch {
+		case !proven && y.refusals >= loginRefusals:
+			wait = left
+		case !proven:
+			wait = max(t.LoginRetry, t.DoubtFor/loginRefusals*time.Duration(y.refusals))
+		case y.refusals > 1:
 			wait *= 5
 		}
-		return backoff(1, wait, wait, y.cfg.Rand), nil
+		return wait + time.Duration(y.cfg.Rand()*float64(wait)/5), nil // never sooner: it would not count
 	}
 	reason := models.Say("sync.stopped", "Address", y.cfg.Address, "Count", y.refusals)
 	y.health(ctx, models.MailboxHealth{State: models.MailboxStopped, Reason: reason})
@@ -227,7 +266,7 @@ func (y *Syncer) loginRefused(ctx context.Context, err error) (time.Duration, er
 
 // health stores how the mailbox is, even when ctx has ended. A store that fails now will be told again later.
 func (y *Syncer) health(ctx context.Context, h models.MailboxHealth) {
-	h.LoginRefusals = y.refusals
+	h.LoginRefusals, h.RefusedAt = y.refusals, y.refusedAt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), y.cfg.Timing.Grace)
 	defer cancel()
 	y.told, y.toldAt = h, y.cfg.Now()
@@ -239,10 +278,13 @@ func (y *Syncer) health(ctx context.Context, h models.MailboxHealth) {
 
 // well stores that a round was complete: at once when that is news, otherwise now and then.
 func (y *Syncer) well(ctx context.Context) {
-	now := y.cfg.Now()
-	news := !y.told.Connected || y.told.Reason.ID != y.trouble.ID || y.told.LoginRefusals != y.refusals
+	now, reason := y.cfg.Now(), y.trouble
+	if alone := y.alone.Load(); reason.IsZero() && alone != nil {
+		reason = *alone
+	}
+	news := !y.told.Connected || y.told.Reason.ID != reason.ID || y.told.LoginRefusals != y.refusals
 	if !news && now.Sub(y.toldAt) < y.cfg.Timing.HealthEvery {
 		return
 	}
-	y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Connected: true, Reason: y.trouble, SyncedAt: &now})
+	y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Connected: true, Reason: reason, SyncedAt: &now})
 }

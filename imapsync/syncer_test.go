@@ -351,7 +351,7 @@ func TestServerThatAcceptsAndDropsIsNotStormed(t *testing.T) {
 }
 
 func refusal(int) error {
-	return &LoginError{Address: "ivanov@example.org", Err: errors.New("AUTHENTICATIONFAILED")}
+	return &LoginError{Address: "ivanov@example.org", Proven: true, Err: errors.New("AUTHENTICATIONFAILED")}
 }
 
 func TestThreeRefusedLoginsStopTheMailbox(t *testing.T) {

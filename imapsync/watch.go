@@ -41,6 +41,8 @@ func (y *Syncer) watch(ctx context.Context) {
 		var delay time.Duration
 		var login *LoginError
 		switch {
+		case errors.Is(err, errAside):
+			continue // the Hosts know when there is room again
 		case !connected:
 			if errors.As(err, &login) && !models.IsTemporary(err) {
 				refusals++
@@ -77,7 +79,8 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	}()
 	work, stop := graceful(ctx, y.cfg.Timing.Grace)
 	defer stop()
-	s, err := y.cfg.Dialer.Dial(ctx)
+	s, err := y.dial(ctx, y.cfg.Second, func(p models.Phrase) { y.alone.Store(&p) })
+	y.alone.Store(nil)
 	if err != nil {
 		return false, err
 	}

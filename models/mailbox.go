@@ -33,6 +33,7 @@ type Mailbox struct {
 	State         MailboxState `gorm:"not null;size:20"`
 	StateReason   Phrase       `gorm:"not null;type:text"` // why it is stopped or not connected; zero when all is well
 	LoginRefusals int          `gorm:"not null;default:0"` // refused logins in a row; 3 stop the mailbox
+	RefusedAt     *time.Time   // the first of them; nil when none was refused, or it is not known
 	Connected     bool         `gorm:"not null;default:false"`
 	SyncedAt      *time.Time   // end of the last complete look at all watched folders
 	CreatedAt     time.Time    `gorm:"not null"`
@@ -90,6 +91,7 @@ type MailboxHealth struct {
 	State         MailboxState
 	Reason        Phrase // zero when all is well
 	LoginRefusals int
+	RefusedAt     *time.Time // the first of them; nil with none
 	Connected     bool
 	SyncedAt      *time.Time // nil: leave what is stored
 }

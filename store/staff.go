@@ -121,8 +121,8 @@ func (tx *Tx) keepMailbox(ctx context.Context, m *models.Mailbox, old models.Mai
 	values := map[string]any{"kind": m.Kind, "manager_id": m.ManagerID, "aliases": m.Aliases}
 	old.Kind, old.ManagerID, old.Aliases, old.Manager = m.Kind, m.ManagerID, m.Aliases, m.Manager
 	if old.State == models.MailboxRemoved {
-		old.State, old.StateReason, old.LoginRefusals = models.MailboxActive, models.Phrase{}, 0
-		values["state"], values["state_reason"], values["login_refusals"] = old.State, old.StateReason, 0
+		old.State, old.StateReason, old.LoginRefusals, old.RefusedAt = models.MailboxActive, models.Phrase{}, 0, nil
+		values["state"], values["state_reason"], values["login_refusals"], values["refused_at"] = old.State, old.StateReason, 0, nil
 	}
 	*m = old
 	return tx.setMailbox(ctx, m.ID, values)
@@ -132,7 +132,7 @@ func (tx *Tx) keepMailbox(ctx context.Context, m *models.Mailbox, old models.Mai
 // then on, and refused logins are counted anew.
 func (tx *Tx) SetMailboxState(ctx context.Context, mailboxID int64, s models.MailboxState, reason models.Phrase) error {
 	return tx.setMailbox(ctx, mailboxID, map[string]any{
-		"state": s, "state_reason": reason, "connected": false, "login_refusals": 0,
+		"state": s, "state_reason": reason, "connected": false, "login_refusals": 0, "refused_at": nil,
 	})
 }
 
@@ -145,7 +145,7 @@ func (tx *Tx) setMailbox(ctx context.Context, id int64, values map[string]any) e
 // that. It returns models.ErrNotFound when there is no such mailbox.
 func (db *DB) SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error {
 	return db.Tx(ctx, func(tx *Tx) error {
-		values := map[string]any{"login_refusals": h.LoginRefusals, "connected": h.Connected}
+		values := map[string]any{"login_refusals": h.LoginRefusals, "refused_at": h.RefusedAt, "connected": h.Connected}
 		if h.SyncedAt != nil {
 			values["synced_at"] = h.SyncedAt
 		}
