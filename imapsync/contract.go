@@ -32,7 +32,7 @@ type Arrival struct {
 // Fetched is one copy as it came from the server, not parsed.
 type Fetched struct {
 	UID          uint32
-	Flags        []string
+	Flags        []string  // shared with other copies: not to be changed
 	InternalDate time.Time // zero when the server gave none that can be read
 	Size         int64     // RFC822.SIZE
 	Header       []byte    // BODY[HEADER], at most Config.HeaderCap octets

@@ -32,6 +32,10 @@ type Session interface {
 	// Every UID asked for is in exactly one of the three lists of the answer. It survives letters that break the
 	// connection by opening it again (same login, same folder) and bisecting down to the bad ones.
 	Fetch(ctx context.Context, uids []uint32, textCap int) (FetchAnswer, error)
+	// FetchWithin is Fetch for the first of the given copies, by UID: as many as one command can bring and as weigh no
+	// more than octets, header and text together, and always at least one. rest are those that it did not come to, all of
+	// them above the ones in the answer.
+	FetchWithin(ctx context.Context, uids []uint32, textCap int, octets int64) (answer FetchAnswer, rest []uint32, err error)
 	// Move is UID MOVE and nothing else; it fails without Caps().Move. See RFC 6851.
 	Move(ctx context.Context, uid uint32, dest string) (CopyUID, error)
 	// Copy is UID COPY, and waits for its tagged answer. See RFC 9051 section 6.4.7.
@@ -81,7 +85,7 @@ type Selected struct {
 // Meta is one copy's UID and flags.
 type Meta struct {
 	UID   uint32
-	Flags []string
+	Flags []string // shared with other copies: not to be changed; nil when the server told none
 }
 
 // FetchAnswer sorts the copies asked for by what became of them.
