@@ -59,7 +59,7 @@ type fetchJob struct {
 	room    int64                // octets of letters that may still be kept
 	cut     uint32               // the first copy that there was no room for; 0: none
 	sizes   map[uint32]*copyData // what was told about letters without the letters themselves
-	partial map[uint32]uint64    // what was answered about letters that came too short
+	partial map[uint32]shortSum  // what was answered about letters that came too short
 	letters map[uint32]Fetched
 	gone    map[uint32]bool
 	bad     map[uint32]string
@@ -93,7 +93,7 @@ func (c *Conn) FetchWithin(ctx context.Context, uids []uint32, textCap int, octe
 		return FetchAnswer{}, nil, nil
 	}
 	j := &fetchJob{
-		c: c, textCap: max(textCap, 0), room: octets, sizes: map[uint32]*copyData{}, partial: map[uint32]uint64{},
+		c: c, textCap: max(textCap, 0), room: octets, sizes: map[uint32]*copyData{}, partial: map[uint32]shortSum{},
 		letters: make(map[uint32]Fetched, min(len(uids), batchLetters)), gone: map[uint32]bool{}, bad: map[uint32]string{},
 	}
 	now := uids[:min(len(uids), batchLetters)]
@@ -217,7 +217,7 @@ func isRefusal(err error) bool {
 }
 
 // settle deals with copies that a complete answer left out or told too little about: those that are still there are
-// asked for once more together, and then alone.
+// asked for once more together, in one piece each, and then alone.
 func (j *fetchJob) settle(ctx context.Context, missing []uint32) error {
 	if len(missing) == 1 {
 		return j.singles(ctx, missing)
@@ -227,7 +227,7 @@ func (j *fetchJob) settle(ctx context.Context, missing []uint32) error {
 		return err
 	}
 	if len(there) > 1 {
-		again, err := j.load(ctx, there, false)
+		again, err := j.load(ctx, there, true)
 		if err != nil && !isRefusal(err) {
 			if err := j.revive(ctx, err); err != nil {
 				return err
@@ -317,7 +317,7 @@ func (j *fetchJob) single(ctx context.Context, uid uint32) error {
 			j.gone[uid] = true
 			return nil
 		}
-		missing, err := j.load(ctx, []uint32{uid}, tries == maxTries-1)
+		missing, err := j.load(ctx, []uint32{uid}, tries == 1)
 		if len(missing) == 0 && err == nil {
 			return nil
 		}

@@ -120,18 +120,18 @@ func (j *fetchJob) items(uids []uint32, whole bool) (*imap.FetchOptions, int64) 
 }
 
 // take keeps a letter if the answer is good enough.
-func (j *fetchJob) take(uid uint32, d *copyData, last bool) bool {
+func (j *fetchJob) take(uid uint32, d *copyData, whole bool) bool {
 	if first := j.sizes[uid]; first != nil {
 		d.merge(&copyData{date: first.date, size: first.size})
 		if !d.hasFlags {
 			d.flags = first.flags
 		}
 	}
-	if last && len(d.header) == 0 {
+	if whole && len(d.header) == 0 {
 		d.header, d.text = splitLetter(d.whole)
 		d.text = d.text[:min(len(d.text), j.textCap)]
 	}
-	if len(d.header) == 0 || isStub(d.header, d.text) || !j.complete(uid, d, last) {
+	if len(d.header) == 0 || isStub(d.header, d.text) || !j.complete(uid, d, whole) {
 		return false
 	}
 	f := Fetched{UID: uid, Flags: d.flags, InternalDate: d.date, Size: d.size, Header: d.header}
@@ -145,24 +145,30 @@ func (j *fetchJob) take(uid uint32, d *copyData, last bool) bool {
 	return true
 }
 
+// shortSum is what came of a letter that was too short.
+type shortSum struct {
+	sum   uint64
+	whole bool // it was asked for in one piece
+}
+
 // complete compares what has come with the size that the server told. When a tenth or more is missing the letter is
-// asked for again: it may have been cut off. Sizes are estimates on some servers, so the same answer given twice is
-// believed; that there is no text at all only when the letter asked for in one piece has none either.
-func (j *fetchJob) complete(uid uint32, d *copyData, last bool) bool {
+// asked for again: it may have been cut off. Sizes are estimates on some servers, so a letter is also complete when it is
+// the same whether asked for in parts or in one piece.
+func (j *fetchJob) complete(uid uint32, d *copyData, whole bool) bool {
 	if j.textCap == 0 || len(d.header) >= j.c.dialer.account.HeaderCap {
 		return true
 	}
 	want := min(int64(j.textCap), d.size/10*9-int64(len(d.header)))
-	empty := len(d.text) == 0 && d.size > int64(len(d.header))
-	if !empty && int64(len(d.text)) >= want {
+	if empty := len(d.text) == 0 && d.size > int64(len(d.header)); !empty && int64(len(d.text)) >= want {
 		return true
 	}
 	sum := fnv.New64a()
 	_, _ = sum.Write(d.header)
 	_, _ = sum.Write(d.text)
+	now := shortSum{sum.Sum64(), whole}
 	before, seen := j.partial[uid]
-	j.partial[uid] = sum.Sum64()
-	return seen && before == j.partial[uid] && (!empty || last)
+	j.partial[uid] = now
+	return seen && before.sum == now.sum && before.whole != now.whole
 }
 
 // isStub recognises the letter that Courier makes up when the file has vanished.
