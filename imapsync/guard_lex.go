@@ -100,26 +100,25 @@ func (l *lexer) atom() string {
 // quoted reads a quoted string. One that is not closed on its line is a syntax error.
 func (l *lexer) quoted() ([]byte, error) {
 	l.pos++
-	var b []byte
-	for ; l.pos < len(l.line); l.pos++ {
-		switch c := l.line[l.pos]; c {
-		case '"':
-			l.pos++
-			if b == nil {
-				b = []byte{}
-			}
-			return b, nil
-		case '\\':
-			l.pos++
-			if l.pos == len(l.line) {
-				return nil, errSyntax
-			}
-			b = append(b, l.line[l.pos])
-		default:
-			b = append(b, c)
+	b := []byte{}
+	for {
+		rest := l.line[l.pos:]
+		i := bytes.IndexAny(rest, `"\\`)
+		if i < 0 {
+			l.pos = len(l.line)
+			return nil, errSyntax
 		}
+		b = append(b, rest[:i]...)
+		l.pos += i + 1
+		if rest[i] == '"' {
+			return b, nil
+		}
+		if l.pos == len(l.line) {
+			return nil, errSyntax
+		}
+		b = append(b, l.line[l.pos])
+		l.pos++
 	}
-	return nil, errSyntax
 }
 
 // digits passes over a number that stands by itself and returns its digits. Anything else stays where it is.
