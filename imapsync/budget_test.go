@@ -131,3 +131,67 @@ func TestBudgetNeverExceeded(t *testing.T) {
 		}
 	})
 }
+
+// TestBudgetKeepsSmallOnesInTheirShare: many letters that have just arrived do not keep a first look waiting for ever.
+func TestBudgetKeepsSmallOnesInTheirShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(80)
+		small, _ := b.Acquire(t.Context(), 10)
+		large := make(chan *Hold, 1)
+		go func() {
+			h, _ := b.Acquire(t.Context(), 70)
+			large <- h
+		}()
+		synctest.Wait()
+		h := <-large
+		if h.Octets() != 70 {
+			t.Fatalf("granted %d", h.Octets())
+		}
+		go func() {
+			h, _ := b.Acquire(t.Context(), 60)
+			large <- h
+		}()
+		synctest.Wait()
+		h.Shrink(20) // 30 held, 60 wait: only the small share is for small ones now
+		more := make(chan *Hold, 1)
+		go func() {
+			h, _ := b.Acquire(t.Context(), 10)
+			more <- h
+		}()
+		synctest.Wait()
+		if len(more) != 0 || len(large) != 0 {
+			t.Errorf("small ones took what a large one waits for")
+		}
+		h.Release()
+		synctest.Wait()
+		if len(large) != 1 || len(more) != 0 {
+			t.Errorf("%d large and %d small served", len(large), len(more))
+		}
+		small.Release()
+		(<-more).Release()
+		(<-large).Release()
+		if now, _ := b.Held(); now != 0 {
+			t.Errorf("held %d", now)
+		}
+	})
+}
+
+// TestBudgetGivesUpInTheSameMoment: what was granted to one who no longer waits is given back.
+func TestBudgetGivesUpInTheSameMoment(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(80)
+	b.mu.Lock()
+	c := &claim{octets: 60, ready: make(chan struct{})}
+	b.large1st = append(b.large1st, c)
+	b.grant()
+	b.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.giveUp(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if now, _ := b.Held(); now != 0 {
+		t.Errorf("held %d", now)
+	}
+}

@@ -290,3 +290,17 @@ func TestLongHeaders(t *testing.T) {
 		t.Errorf("%d letters: %+v", len(ans.Letters), ans.Bad)
 	}
 }
+
+// TestListingInAnyOrder: each copy is listed once, by UID, with the flags that were told last.
+func TestListingInAnyOrder(t *testing.T) {
+	t.Parallel()
+	s, c := script(t, imaptest.Plain())
+	s.Deliver("INBOX", letter(1))
+	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
+	s.On("UID FETCH", imaptest.Answer("* 3 FETCH (UID 9 FLAGS (\\Seen))\r\n* 1 FETCH (UID 2 FLAGS ())\r\n* 2 FETCH (UID 5 FLAGS (a))\r\n"+
+		"* 3 FETCH (UID 9 FLAGS (\\Flagged))\r\n* 1 FETCH (UID 2 MODSEQ (7))\r\nTAG OK x\r\n"))
+	metas := must[[]Meta](t)(c.UIDs(t.Context(), 1, 0))
+	if got := fmt.Sprint(metas); got != `[{2 []} {5 [a]} {9 [\Flagged]}]` {
+		t.Errorf("%s", got)
+	}
+}
