@@ -19,6 +19,9 @@ import (
 // rest for jobs and the database. What is not finished by then is found in the journal at the next start.
 const StopWithin = 10 * time.Second
 
+// letterMemory is how many octets of letters all mailboxes together hold between their servers and the database.
+const letterMemory = 64 << 20
+
 // Options are what App needs from outside.
 type Options struct {
 	Config *config.Config
@@ -45,6 +48,7 @@ type App struct {
 	boxes  map[int64]*watched // by mailbox; not changed after New
 	health *healthTeller
 	hosts  *imapsync.Hosts // shares out the connections to the mail servers
+	budget *imapsync.Budget
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -55,6 +59,7 @@ type App struct {
 // called.
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{opts: o, log: o.Logger.With("component", "daemon"), now: o.Now, cfg: o.Config, boxes: map[int64]*watched{}}
+	a.budget = imapsync.NewBudget(letterMemory)
 	if a.now == nil {
 		a.now = time.Now
 	}

@@ -75,7 +75,8 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 		MailboxID: row.ID, Address: row.Address, Intake: a.intake,
 		Dialer: imapsync.NewDialer(account, log, a.now), Second: imapsync.NewDialer(second, log, a.now),
 		Folders: mailboxHealth{a.health, row.Address}, Quarantine: a.db,
-		Mover: imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log.With("mailbox", row.Address)),
+		Mover:  imapsync.NewMover(a.db, imapsync.MoverConfig{LeaveDeleted: box.WithoutUIDPlus == config.LeaveDeleted}, a.now, log.With("mailbox", row.Address)),
+		Budget: a.budget,
 		Resolve: func(ctx context.Context, s imapsync.Session) (map[models.FolderRole]models.Folder, error) {
 			found, notes, err := imapsync.ResolveFolders(ctx, s, names)
 			for _, n := range notes {

@@ -1,6 +1,7 @@
 package imapsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,7 @@ func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) b
 	var err error
 	for range 2 {
 		var ans *answers
-		ans, err = c.fetchCommand(ctx, set, newAnswers(0, 0, accept), listBudget, o)
+		ans, err = c.fetchCommand(ctx, set, &answers{accept: accept, short: true}, listBudget, o)
 		var refused *StatusError
 		switch {
 		case errors.As(err, &refused) && refused.Code == "EXPUNGEISSUED":
@@ -173,15 +174,33 @@ func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) b
 			err = models.Temporary(errors.New("imap UID FETCH: part of the answer could not be read"))
 			continue
 		}
-		list := make([]Meta, 0, len(ans.order))
-		for _, uid := range ans.order {
-			d := ans.copies[uid]
-			list = append(list, Meta{UID: uid, Flags: d.flags, Size: d.size, InternalDate: d.date})
-		}
-		slices.SortFunc(list, func(a, b Meta) int { return int(int64(a.UID) - int64(b.UID)) })
-		return list, nil
+		return orderMetas(ans.metas), nil
 	}
 	return nil, err
+}
+
+// orderMetas sorts what was told by UID. What was told last about a copy's flags holds.
+func orderMetas(list []Meta) []Meta {
+	byUID := func(a, b Meta) int { return cmp.Compare(a.UID, b.UID) }
+	if !slices.IsSortedFunc(list, byUID) {
+		slices.SortStableFunc(list, byUID)
+	}
+	n := 0
+	for _, m := range list {
+		if n > 0 && list[n-1].UID == m.UID {
+			if m.Flags != nil {
+				list[n-1].Flags = m.Flags
+			}
+			list[n-1].Size = max(list[n-1].Size, m.Size)
+			if !m.InternalDate.IsZero() {
+				list[n-1].InternalDate = m.InternalDate
+			}
+			continue
+		}
+		list[n] = m
+		n++
+	}
+	return slices.Clip(list[:n])
 }
 
 // fetchCommand runs one UID FETCH.

@@ -32,7 +32,7 @@ type Arrival struct {
 // Fetched is one copy as it came from the server, not parsed.
 type Fetched struct {
 	UID          uint32
-	Flags        []string
+	Flags        []string  // shared with other copies: not to be changed
 	InternalDate time.Time // zero when the server gave none that can be read
 	Size         int64     // RFC822.SIZE
 	Header       []byte    // BODY[HEADER], at most Config.HeaderCap octets
@@ -62,6 +62,9 @@ type Folders interface {
 	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
 	// knows, ascending by UID.
 	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
+	// CopiesAbove returns the UIDs, ascending, of the copies above a UID that are in the folder as far as the store knows.
+	// It is asked at each arrival: its cost must not grow with the folder.
+	CopiesAbove(ctx context.Context, folderID int64, uidValidity, uid uint32) ([]uint32, error)
 	// SaveMailboxHealth stores how the mailbox is.
 	SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error
 }

@@ -21,6 +21,7 @@ type model struct {
 	limit    int                  // connections allowed; 0: any number
 	refuse   func(dial int) error // what a login is answered; nil: accepted
 	down     bool
+	most     int // letters that FetchWithin brings at once; 0: all
 
 	// fault is asked before each command what goes wrong with it; nil: nothing. It may change the model (as a person
 	// does at that moment) through the methods that end in Locked.
@@ -422,6 +423,15 @@ func (s *fakeSession) Fetch(ctx context.Context, uids []uint32, textCap int) (a 
 		return nil
 	})
 	return a, err
+}
+
+func (s *fakeSession) FetchWithin(ctx context.Context, uids []uint32, textCap int, octets int64) (FetchAnswer, []uint32, error) {
+	n := len(uids)
+	if most := s.m.most; most > 0 {
+		n = min(n, most)
+	}
+	a, err := s.Fetch(ctx, uids[:n], textCap)
+	return a, uids[n:], err
 }
 
 func (s *fakeSession) Metas(ctx context.Context, uids []uint32) (list []Meta, err error) {

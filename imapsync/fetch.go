@@ -1,26 +1,20 @@
 package imapsync
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"math"
 	"slices"
 	"sync"
-
-	"github.com/emersion/go-imap/v2"
-
-	"kontrol/models"
 )
 
 // How letters are asked for.
 const (
 	defaultHeaderCap = 256 << 10
-	batchLetters     = 50
-	batchOctets      = 8 << 20
-	sizesAtOnce      = 500
-	maxTries         = 3  // failures that make a letter bad
-	maxRedials       = 25 // connections that one Fetch may cost; it goes on where it stopped when called again
+	batchLetters     = 500     // asked for with one command; their UIDs fit into a line of 8,000 octets
+	batchOctets      = 4 << 20 // of header and text together, kept of one batch
+	maxTries         = 3       // failures that make a letter bad
+	maxRedials       = 25      // connections that one Fetch may cost; it goes on where it stopped when called again
 )
 
 // failures remembers across connections how often a letter has broken one, so that a Fetch which was given up goes on
@@ -58,11 +52,14 @@ func (f *failures) forget(k copyKey) {
 	delete(f.n, k)
 }
 
-// fetchJob is one call of Fetch.
+// fetchJob is one batch of letters on its way.
 type fetchJob struct {
 	c       *Conn
 	textCap int
-	sizes   map[uint32]*copyData // what the first look told
+	room    int64                // octets of letters that may still be kept
+	cut     uint32               // the first copy that there was no room for; 0: none
+	sizes   map[uint32]*copyData // what was told about letters without the letters themselves
+	partial map[uint32]shortSum  // what was answered about letters that came too short
 	letters map[uint32]Fetched
 	gone    map[uint32]bool
 	bad     map[uint32]string
@@ -71,29 +68,47 @@ type fetchJob struct {
 
 // Fetch returns header and start of text of the given copies.
 func (c *Conn) Fetch(ctx context.Context, uids []uint32, textCap int) (FetchAnswer, error) {
+	var all FetchAnswer
+	for len(uids) > 0 {
+		a, rest, err := c.FetchWithin(ctx, uids, textCap, batchOctets)
+		if err != nil {
+			return FetchAnswer{}, err
+		}
+		all.Letters = append(all.Letters, a.Letters...)
+		all.Gone = append(all.Gone, a.Gone...)
+		all.Bad = append(all.Bad, a.Bad...)
+		uids = rest
+	}
+	return all, nil
+}
+
+// FetchWithin returns header and start of text of the first of the given copies. One command brings them all; only where
+// its answer leaves something open are copies asked for again.
+func (c *Conn) FetchWithin(ctx context.Context, uids []uint32, textCap int, octets int64) (a FetchAnswer, rest []uint32, err error) {
 	uids = slices.Compact(slices.Sorted(slices.Values(uids)))
 	if len(uids) > 0 && uids[0] == 0 {
 		uids = uids[1:]
 	}
+	if len(uids) == 0 {
+		return FetchAnswer{}, nil, nil
+	}
 	j := &fetchJob{
-		c: c, textCap: max(textCap, 0), sizes: map[uint32]*copyData{}, letters: map[uint32]Fetched{},
-		gone: map[uint32]bool{}, bad: map[uint32]string{},
+		c: c, textCap: max(textCap, 0), room: octets, sizes: map[uint32]*copyData{}, partial: map[uint32]shortSum{},
+		letters: make(map[uint32]Fetched, min(len(uids), batchLetters)), gone: map[uint32]bool{}, bad: map[uint32]string{},
 	}
-	for rest := uids; len(rest) > 0; {
-		n := min(len(rest), sizesAtOnce)
-		if err := j.chunk(ctx, rest[:n]); err != nil {
-			return FetchAnswer{}, err
-		}
-		rest = rest[n:]
+	now := uids[:min(len(uids), batchLetters)]
+	if err := j.run(ctx, now); err != nil {
+		return FetchAnswer{}, nil, err
 	}
-	if err := j.makeSureGone(ctx); err != nil {
-		return FetchAnswer{}, err
+	if j.cut != 0 {
+		i, _ := slices.BinarySearch(now, j.cut)
+		now = now[:i]
 	}
-	return j.answer(uids), nil
+	return j.answer(now), uids[len(now):], nil
 }
 
 func (j *fetchJob) answer(uids []uint32) FetchAnswer {
-	var a FetchAnswer
+	a := FetchAnswer{Letters: make([]Fetched, 0, len(j.letters))}
 	for _, uid := range uids {
 		reason, isBad := j.bad[uid]
 		switch letter, ok := j.letters[uid]; {
@@ -111,51 +126,53 @@ func (j *fetchJob) answer(uids []uint32) FetchAnswer {
 
 func (j *fetchJob) key(uid uint32) copyKey { return copyKey{j.c.folder, j.c.validity, uid} }
 
-// chunk learns the sizes of some copies and then asks for them in batches.
-func (j *fetchJob) chunk(ctx context.Context, uids []uint32) error {
-	o := &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true, InternalDate: true}
-	ans, err := j.ask(ctx, uids, o, baseBudget)
-	if err = j.revive(ctx, err); err != nil && !isRefusal(err) {
-		return err
-	}
-	for uid, d := range ans.copies {
-		j.sizes[uid] = d
-	}
+// run asks for copies, for those that have broken a connection before one by one.
+func (j *fetchJob) run(ctx context.Context, uids []uint32) error {
 	var batch, lone []uint32
-	weight := int64(0)
 	for _, uid := range uids {
-		d := j.sizes[uid]
-		if d == nil || j.c.dialer.failures.count(j.key(uid)) > 0 {
-			lone = append(lone, uid) // gone, or to be handled with care
-			continue
+		if j.c.dialer.failures.count(j.key(uid)) > 0 {
+			lone = append(lone, uid)
+		} else {
+			batch = append(batch, uid)
 		}
-		w := j.weight(uid)
-		if len(batch) == batchLetters || (len(batch) > 0 && weight+w > batchOctets) {
-			if err := j.batch(ctx, batch); err != nil {
-				return err
-			}
-			batch, weight = nil, 0
-		}
-		batch, weight = append(batch, uid), weight+w
 	}
 	if err := j.batch(ctx, batch); err != nil {
 		return err
 	}
-	for _, uid := range lone {
-		if err := j.single(ctx, uid); err != nil {
-			return err
-		}
+	if err := j.singles(ctx, lone); err != nil {
+		return err
 	}
-	return nil
+	if err := j.makeSureGone(ctx); err != nil {
+		return err
+	}
+	if j.cut != uids[0] {
+		return nil
+	}
+	// Not even the first had room, because the server tells about them in an order of its own.
+	j.cut = math.MaxUint32
+	if len(uids) > 1 {
+		j.cut = uids[1]
+	}
+	if err := j.single(ctx, uids[0]); err != nil {
+		return err
+	}
+	return j.makeSureGone(ctx)
 }
 
-// weight is how many octets of a letter are asked for at most.
-func (j *fetchJob) weight(uid uint32) int64 {
-	most := int64(j.c.dialer.account.HeaderCap + j.textCap)
-	if d := j.sizes[uid]; d != nil && d.size > 0 {
-		return min(d.size, most)
+// skip notes that there was no room for a copy: it and all above it are left for another time.
+func (j *fetchJob) skip(uid uint32) {
+	if j.cut == 0 || uid < j.cut {
+		j.cut = uid
 	}
-	return most
+}
+
+// below returns those of ascending UIDs that have not been left for another time.
+func (j *fetchJob) below(uids []uint32) []uint32 {
+	if j.cut == 0 {
+		return uids
+	}
+	i, _ := slices.BinarySearch(uids, j.cut)
+	return uids[:i]
 }
 
 // batch fetches several letters at once. Where the connection breaks, the first letter without an answer is suspected
@@ -163,17 +180,17 @@ func (j *fetchJob) weight(uid uint32) int64 {
 func (j *fetchJob) batch(ctx context.Context, uids []uint32) error {
 	suspect := true
 	for len(uids) > 0 {
-		if len(uids) == 1 {
-			return j.single(ctx, uids[0])
+		if len(uids) == 1 || j.room <= 0 {
+			return j.singles(ctx, uids)
 		}
 		missing, err := j.load(ctx, uids, false)
-		if err == nil || isRefusal(err) {
-			for _, uid := range missing {
-				if err := j.single(ctx, uid); err != nil {
-					return err
-				}
-			}
+		switch {
+		case len(missing) == 0 && (err == nil || isRefusal(err)):
 			return nil
+		case err == nil:
+			return j.settle(ctx, missing)
+		case isRefusal(err):
+			return j.refusedBatch(ctx, missing, err)
 		}
 		if err := j.revive(ctx, err); err != nil {
 			return err
@@ -189,7 +206,7 @@ func (j *fetchJob) batch(ctx context.Context, uids []uint32) error {
 			return err
 		}
 		_, suspect = j.bad[missing[0]]
-		uids = missing[n:]
+		uids = j.below(missing[n:])
 	}
 	return nil
 }
@@ -199,7 +216,88 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refused)
 }
 
-// single fetches one letter, with more and more care, until it is there, gone, or has failed three times.
+// settle deals with copies that a complete answer left out or told too little about: those that are still there are
+// asked for once more together, in one piece each, and then alone.
+func (j *fetchJob) settle(ctx context.Context, missing []uint32) error {
+	if len(missing) == 1 {
+		return j.singles(ctx, missing)
+	}
+	there, err := j.stillThere(ctx, missing)
+	if err != nil || len(there) == 0 {
+		return err
+	}
+	if len(there) > 1 {
+		again, err := j.load(ctx, there, true)
+		if err != nil && !isRefusal(err) {
+			if err := j.revive(ctx, err); err != nil {
+				return err
+			}
+		}
+		there = again
+	}
+	return j.singles(ctx, there)
+}
+
+// refusedBatch deals with a refusal, which may be about any of the copies that the answer left out: without those that
+// have gone it is tried again, and then in halves.
+func (j *fetchJob) refusedBatch(ctx context.Context, missing []uint32, err error) error {
+	var refused *StatusError
+	if errors.As(err, &refused) && isBusy(refused) {
+		return j.c.dialer.account.refusal("UID FETCH", statusText{code: refused.Code, text: refused.Text})
+	}
+	there, err := j.stillThere(ctx, missing)
+	if err != nil {
+		return err
+	}
+	if len(there) < len(missing) || len(there) == 1 {
+		return j.batch(ctx, there)
+	}
+	half := len(there) / 2
+	if err := j.batch(ctx, there[:half]); err != nil {
+		return err
+	}
+	return j.batch(ctx, j.below(there[half:]))
+}
+
+// stillThere notes which copies have gone, and returns the others. What it cannot find out counts as being there.
+func (j *fetchJob) stillThere(ctx context.Context, uids []uint32) (there []uint32, err error) {
+	ans, err := j.ask(ctx, uids, metaItems(), baseBudget, math.MaxInt64)
+	if err != nil {
+		if err := j.revive(ctx, err); err != nil && !isRefusal(err) {
+			return nil, err
+		}
+		return uids, nil
+	}
+	for _, uid := range uids {
+		d := ans.copies[uid]
+		if d == nil && !ans.damaged {
+			j.gone[uid] = true
+			continue
+		}
+		if d != nil {
+			j.sizes[uid] = d
+		}
+		there = append(there, uid)
+	}
+	return there, nil
+}
+
+// singles fetches letters one by one.
+func (j *fetchJob) singles(ctx context.Context, uids []uint32) error {
+	for _, uid := range j.below(uids) {
+		if j.room <= 0 {
+			j.skip(uid)
+			return nil
+		}
+		if err := j.single(ctx, uid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// single fetches one letter, with more and more care, until it is there, gone, or has failed three times. There is
+// always room for it.
 func (j *fetchJob) single(ctx context.Context, uid uint32) error {
 	reason := "no usable answer"
 	for {
@@ -219,7 +317,7 @@ func (j *fetchJob) single(ctx context.Context, uid uint32) error {
 			j.gone[uid] = true
 			return nil
 		}
-		missing, err := j.load(ctx, []uint32{uid}, tries == maxTries-1)
+		missing, err := j.load(ctx, []uint32{uid}, tries == 1)
 		if len(missing) == 0 && err == nil {
 			return nil
 		}
@@ -253,181 +351,4 @@ func isBusy(e *StatusError) bool {
 		return true
 	}
 	return busyWords.MatchString(e.Text)
-}
-
-// present asks whether a copy is still there. A refusal is an error: it proves nothing about the letter.
-func (j *fetchJob) present(ctx context.Context, uid uint32, refresh bool) (bool, error) {
-	if refresh {
-		if err := j.c.noop(ctx); err != nil {
-			return false, err
-		}
-	}
-	o := &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true, InternalDate: true}
-	ans, err := j.ask(ctx, []uint32{uid}, o, baseBudget)
-	if err != nil {
-		return false, err
-	}
-	if d := ans.copies[uid]; d != nil {
-		j.sizes[uid] = d
-		return true, nil
-	}
-	if ans.damaged {
-		return true, nil // something was said, if not readably
-	}
-	return false, nil
-}
-
-// ask runs one UID FETCH for exactly these copies.
-func (j *fetchJob) ask(ctx context.Context, uids []uint32, o *imap.FetchOptions, budget int64) (*answers, error) {
-	wanted := make(map[uint32]bool, len(uids))
-	var set imap.UIDSet
-	for _, uid := range uids {
-		wanted[uid] = true
-		set.AddNum(imap.UID(uid))
-	}
-	ans := newAnswers(j.c.dialer.account.HeaderCap, j.textCap, func(uid uint32) bool { return wanted[uid] })
-	return j.c.fetchCommand(ctx, set, ans, budget, o)
-}
-
-// load asks for the letters themselves and keeps the usable ones; it returns the others. With whole set it asks for the
-// letter in one piece, which is cut here.
-func (j *fetchJob) load(ctx context.Context, uids []uint32, whole bool) (missing []uint32, err error) {
-	a := j.c.dialer.account
-	header := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, Peek: true}
-	o := &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true, InternalDate: true}
-	budget := int64(baseBudget)
-	for _, uid := range uids {
-		d := j.sizes[uid]
-		if d == nil || d.size == 0 || d.size > int64(a.HeaderCap) {
-			header.Partial = &imap.SectionPartial{Size: int64(a.HeaderCap)}
-		}
-		budget += 2 * j.weight(uid)
-		if d != nil {
-			budget += d.size + d.size/4 // some servers send all when asked for a part
-		}
-	}
-	o.BodySection = []*imap.FetchItemBodySection{header}
-	if j.textCap > 0 {
-		o.BodySection = append(o.BodySection, &imap.FetchItemBodySection{
-			Specifier: imap.PartSpecifierText, Peek: true, Partial: &imap.SectionPartial{Size: int64(j.textCap)},
-		})
-	}
-	if whole {
-		o.BodySection = []*imap.FetchItemBodySection{{Peek: true, Partial: &imap.SectionPartial{Size: int64(a.HeaderCap + j.textCap)}}}
-	}
-	ans, err := j.ask(ctx, uids, o, budget)
-	for _, uid := range uids {
-		d := ans.copies[uid]
-		if d == nil || !j.take(uid, d, whole) {
-			missing = append(missing, uid)
-		}
-	}
-	return missing, err
-}
-
-// take keeps a letter if the answer is good enough.
-func (j *fetchJob) take(uid uint32, d *copyData, last bool) bool {
-	if first := j.sizes[uid]; first != nil {
-		d.merge(&copyData{date: first.date, size: first.size})
-		if !d.hasFlags {
-			d.flags = first.flags
-		}
-	}
-	if last && len(d.header) == 0 {
-		d.header, d.text = splitLetter(d.whole)
-		d.text = d.text[:min(len(d.text), j.textCap)]
-	}
-	if len(d.header) == 0 || isStub(d.header, d.text) {
-		return false
-	}
-	if j.textCap > 0 && len(d.text) == 0 && d.size > int64(len(d.header)) && len(d.header) < j.c.dialer.account.HeaderCap && !last {
-		return false // the text should not be empty: ask again before believing it
-	}
-	f := Fetched{UID: uid, Flags: d.flags, InternalDate: d.date, Size: d.size, Header: d.header}
-	if j.textCap > 0 {
-		f.Text = d.text
-		if f.Text == nil {
-			f.Text = []byte{}
-		}
-	}
-	j.letters[uid] = f
-	return true
-}
-
-// isStub recognises the letter that Courier makes up when the file has vanished.
-func isStub(header, text []byte) bool {
-	return len(header) < 400 && len(text) < 400 && bytes.Contains(text, []byte("This message is no longer available on the server."))
-}
-
-// splitLetter cuts a letter after the empty line that ends its header.
-func splitLetter(b []byte) (header, text []byte) {
-	for _, end := range []string{"\r\n\r\n", "\n\n"} {
-		if i := bytes.Index(b, []byte(end)); i >= 0 {
-			return b[:i+len(end)], b[i+len(end):]
-		}
-	}
-	return b, nil
-}
-
-// revive opens the connection again after it broke, in the same folder. A refused command is no reason to.
-func (j *fetchJob) revive(ctx context.Context, err error) error {
-	if err == nil || isRefusal(err) {
-		return err
-	}
-	if ctx.Err() != nil || j.c.folder == "" {
-		return err
-	}
-	if j.redials++; j.redials > maxRedials {
-		return models.Temporary(fmt.Errorf("imap UID FETCH: connection broke %d times: %w", j.redials, err))
-	}
-	j.c.dialer.log.Warn("imap connection broke while fetching, opening it again", "error", err)
-	return j.c.redial(ctx)
-}
-
-// redial replaces the dead connection by a new one and opens the same folder.
-func (c *Conn) redial(ctx context.Context) error {
-	fresh, err := c.dialer.open(ctx)
-	if err != nil {
-		return err
-	}
-	idle := c.caps.Idle
-	c.link = fresh
-	c.caps = fresh.caps
-	c.caps.Idle = c.caps.Idle && idle
-	return c.reselect(ctx)
-}
-
-// reselect opens the selected folder anew and makes sure that it is the same one.
-func (c *Conn) reselect(ctx context.Context) error {
-	folder, validity := c.folder, c.validity
-	s, err := c.Select(ctx, folder, c.readOnly)
-	if err != nil {
-		c.folder = ""
-		return fmt.Errorf("open folder again: %w", err)
-	}
-	c.link.guard.changed() // whatever was told meanwhile is to be looked at
-	if s.UIDValidity != validity {
-		c.folder = ""
-		return models.Temporary(errors.New("imap SELECT: the folder has another UIDVALIDITY than before"))
-	}
-	return nil
-}
-
-// makeSureGone looks again, in a freshly opened folder, for copies that were not there: a folder that is taken away
-// under a session also looks empty.
-func (j *fetchJob) makeSureGone(ctx context.Context) error {
-	if len(j.gone) == 0 {
-		return nil
-	}
-	if err := j.c.reselect(ctx); err != nil {
-		return err
-	}
-	gone := j.gone
-	j.gone = map[uint32]bool{}
-	for uid := range gone {
-		if err := j.single(ctx, uid); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -105,7 +105,7 @@ func TestFetchPartialNo(t *testing.T) {
 		s.Deliver("INBOX", letter(i+1))
 	}
 	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
-	s.OnNth("UID FETCH", 2, func(turn *imaptest.Turn) bool {
+	s.OnNth("UID FETCH", 1, func(turn *imaptest.Turn) bool {
 		s.Vanish("INBOX", 2)
 		l := s.Letters("INBOX")[0]
 		turn.Printf("* 1 FETCH (UID 1%s)\r\n%s NO [EXPUNGEISSUED] Some messages are gone\r\n", imaptest.FetchItems(imaptest.Plain(), turn.Line, l), turn.Tag)
@@ -124,7 +124,7 @@ func TestCourierStub(t *testing.T) {
 	s.Deliver("INBOX", letter(2))
 	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
 	stub := "* 1 FETCH (UID 1 BODY[HEADER] {30}\r\nFrom: System\r\nSubject: xxx\r\n\r\n BODY[TEXT]<0> {52}\r\nThis message is no longer available on the server.\r\n)\r\nTAG OK x\r\n"
-	s.OnNth("UID FETCH", 2, func(turn *imaptest.Turn) bool {
+	s.OnNth("UID FETCH", 1, func(turn *imaptest.Turn) bool {
 		s.Vanish("INBOX", 1)
 		return imaptest.Answer(stub)(turn)
 	})
@@ -139,7 +139,7 @@ func TestFetchOtherFolderUnderTheSameName(t *testing.T) {
 	s, c := script(t, imaptest.Plain())
 	s.Deliver("INBOX", letter(1))
 	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
-	s.OnNth("UID FETCH", 2, func(turn *imaptest.Turn) bool {
+	s.OnNth("UID FETCH", 1, func(turn *imaptest.Turn) bool {
 		s.SetValidity("INBOX", 777)
 		turn.Close()
 		return true

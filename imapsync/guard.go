@@ -1,7 +1,6 @@
 package imapsync
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 // The limits of what a server may make us hold in memory.
 const (
 	maxLine    = 1 << 20   // octets of a line outside literals
+	keptLine   = 64 << 10  // a longer line's buffer is not reused
 	maxText    = 500       // octets kept of a server's words
 	maxNotes   = 100       // notes kept until they are read
 	maxName    = 2000      // octets of a folder name
@@ -37,9 +37,11 @@ var (
 // Read is called by go-imap's one reading goroutine, Write and the other methods by the owner of the connection.
 type guard struct {
 	net.Conn
-	br     *bufio.Reader
+	in     flow
 	out    bytes.Buffer // for go-imap
 	line   []byte       // reused by readLine
+	lexer  lexer        // reused by lex
+	flags  flagSets     // used by the reading goroutine only
 	log    *protocolLog
 	remove func(capability string) bool // capabilities that are hidden
 	stall  time.Duration                // longest silence while an answer is awaited
@@ -69,7 +71,7 @@ func newGuard(conn net.Conn, remove func(string) bool, stall time.Duration, log 
 		ans: newAnswers(0, 0, nil), poke: make(chan struct{}, 1), idleOver: make(chan struct{}, 1),
 	}
 	g.sent.pending = map[string]string{}
-	g.br = bufio.NewReaderSize(socket{g}, 32<<10)
+	g.in = flow{src: socket{g}, busy: g.awaitsMuch}
 	return g
 }
 
@@ -106,6 +108,13 @@ func (s socket) Read(p []byte) (int, error) {
 	g.budget -= int64(n)
 	g.mu.Unlock()
 	return n, err
+}
+
+// awaitsMuch tells whether the command under way brings letters or long lists.
+func (g *guard) awaitsMuch() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.active && g.budget > baseBudget
 }
 
 // begin announces a command: its exact name on the wire, how much its answer may weigh, and where data goes.
@@ -217,19 +226,22 @@ func (g *guard) step() error {
 // readLine reads up to the next LF. It returns the line without its line end; what is longer than maxLine is read to its
 // end and thrown away.
 func (g *guard) readLine() (line []byte, tooLong bool, err error) {
+	if cap(g.line) > keptLine {
+		g.line = nil
+	}
 	g.line = g.line[:0]
 	for {
-		part, err := g.br.ReadSlice('\n')
+		part, whole, err := g.in.slice()
+		if err != nil {
+			return nil, false, err
+		}
 		if len(g.line)+len(part) > maxLine {
 			tooLong = true
 		} else {
 			g.line = append(g.line, part...)
 		}
-		if err == nil {
+		if whole {
 			break
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return nil, false, err
 		}
 	}
 	if tooLong {
@@ -242,26 +254,17 @@ func (g *guard) readLine() (line []byte, tooLong bool, err error) {
 // literal reads a literal of n octets and keeps the first keep of them.
 func (g *guard) literal(n int64, keep int) ([]byte, error) {
 	g.mu.Lock()
-	left := g.budget + int64(g.br.Buffered())
+	left := g.budget + int64(g.in.buffered())
 	g.mu.Unlock()
 	if n > left {
 		return nil, fmt.Errorf("literal of %d octets: %w", n, errBudget)
 	}
-	var kept []byte
+	kept := []byte{}
 	if keep > 0 && n > 0 {
 		kept = make([]byte, min(n, int64(keep)))
-		if _, err := io.ReadFull(g.br, kept); err != nil {
-			return nil, err
-		}
-		n -= int64(len(kept))
-	}
-	if n > 0 {
-		if _, err := io.CopyN(io.Discard, g.br, n); err != nil {
+		if err := g.in.full(kept); err != nil {
 			return nil, err
 		}
 	}
-	if kept == nil {
-		kept = []byte{}
-	}
-	return kept, nil
+	return kept, g.in.discard(n - int64(len(kept)))
 }

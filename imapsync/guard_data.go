@@ -1,6 +1,9 @@
 package imapsync
 
 import (
+	"bytes"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,13 +14,16 @@ import (
 type answers struct {
 	headerCap, textCap int
 	accept             func(uid uint32) bool // which copies are of interest; nil: none
+	room               int64                 // octets of letters that may still be kept
 
 	done   bool // the tagged result has come
 	result statusText
 
 	damaged bool // something in the answer could not be read
 	copies  map[uint32]*copyData
-	order   []uint32 // UIDs in the order of their first line
+	slab    []copyData // where the next of copies come from
+	short   bool       // letters are not asked for: what is told is put into metas, and copies stays empty
+	metas   []Meta     // in the order of the lines; one that told no flags has nil
 
 	listing    bool
 	lists      []rawListed
@@ -36,18 +42,19 @@ type answers struct {
 }
 
 func newAnswers(headerCap, textCap int, accept func(uint32) bool) *answers {
-	return &answers{headerCap: headerCap, textCap: textCap, accept: accept, copies: map[uint32]*copyData{}}
+	return &answers{headerCap: headerCap, textCap: textCap, accept: accept, room: math.MaxInt64}
 }
 
 func (a *answers) damage() { a.damaged = true }
 
 // copyData is what FETCH lines told about one copy, all lines taken together.
 type copyData struct {
-	flags               []string
+	flags               []string // shared with other copies: not to be changed
 	date                time.Time
 	size                int64
 	header, text, whole []byte // nil: not told, or NIL
 	hasFlags            bool
+	skipped             bool // there was no room to keep it
 }
 
 // merge puts what another line told about the same copy into c. What is known already stays, except flags.
@@ -70,6 +77,31 @@ func (c *copyData) merge(o *copyData) {
 	if len(c.whole) == 0 {
 		c.whole = o.whole
 	}
+	c.skipped = c.skipped || o.skipped
+}
+
+// add takes in what one line told about a copy.
+func (a *answers) add(uid uint32, c *copyData) {
+	if a.short {
+		m := Meta{UID: uid, Size: c.size, InternalDate: c.date}
+		if c.hasFlags {
+			m.Flags = c.flags
+		}
+		a.metas = append(a.metas, m)
+		return
+	}
+	if known := a.copies[uid]; known != nil {
+		known.merge(c)
+		return
+	}
+	if a.copies == nil {
+		a.copies = map[uint32]*copyData{}
+	}
+	if len(a.slab) == 0 {
+		a.slab = make([]copyData, min(max(len(a.copies), 1), 64))
+	}
+	a.slab[0] = *c
+	a.copies[uid], a.slab = &a.slab[0], a.slab[1:]
 }
 
 // rawListed is one LIST or XLIST line.
@@ -92,13 +124,15 @@ type rawNamespace struct{ prefix, delimiter string }
 func (g *guard) fetch(rest []byte) error {
 	l := g.lex(rest)
 	a := g.data()
-	c, uid := &copyData{}, uint32(0)
-	err := l.fetchItems(a, c, &uid)
+	var c copyData
+	uid := uint32(0)
+	err := l.fetchItems(a, &c, &uid)
 	if err != nil && err != errSyntax { //nolint:errorlint // errSyntax is never wrapped
 		return err
 	}
 	if err == errSyntax { //nolint:errorlint // as above
 		a.damage()
+		a.room += int64(len(c.header) + len(c.text) + len(c.whole))
 		c.header, c.text, c.whole = nil, nil, nil // a wrong length may have cut them short
 		g.note("a FETCH answer about UID %d could not be read to its end", uid)
 		if uid == 0 {
@@ -112,13 +146,7 @@ func (g *guard) fetch(rest []byte) error {
 		g.changed()
 		return nil
 	}
-	known := a.copies[uid]
-	if known == nil {
-		known = &copyData{}
-		a.copies[uid] = known
-		a.order = append(a.order, uid)
-	}
-	known.merge(c)
+	a.add(uid, &c)
 	return nil
 }
 
@@ -162,14 +190,15 @@ func (l *lexer) fetchItems(a *answers, c *copyData, uid *uint32) error {
 		case 0, '"', '(', '{':
 			return errSyntax
 		}
-		if err := l.fetchItem(strings.ToUpper(l.attName()), a, c, uid); err != nil {
+		if err := l.fetchItem(l.attName(), a, c, uid); err != nil {
 			return err
 		}
 	}
 }
 
-// attName reads the name of a message attribute with its section in brackets and the origin after it.
-func (l *lexer) attName() string {
+// attName reads the name of a message attribute with its section in brackets and the origin after it. It is valid until
+// a literal is read.
+func (l *lexer) attName() []byte {
 	start, depth := l.pos, 0
 	for ; l.pos < len(l.line); l.pos++ {
 		switch c := l.line[l.pos]; {
@@ -178,47 +207,55 @@ func (l *lexer) attName() string {
 		case c == ']':
 			depth--
 		case depth <= 0 && (c == ' ' || c == '(' || c == ')' || c == '"'):
-			return string(l.line[start:l.pos])
+			return l.line[start:l.pos]
 		}
 	}
-	return string(l.line[start:l.pos])
+	return l.line[start:l.pos]
 }
 
-func (l *lexer) fetchItem(name string, a *answers, c *copyData, uid *uint32) error {
+func (l *lexer) fetchItem(name []byte, a *answers, c *copyData, uid *uint32) (err error) {
 	switch {
-	case name == "UID":
-		v, err := l.str(20)
-		*uid = number32(string(v))
+	case is(name, "UID"):
+		n, err := l.number()
+		*uid = 0
+		if n <= math.MaxUint32 {
+			*uid = uint32(n)
+		}
 		return err
-	case name == "FLAGS":
-		words, err := l.words()
-		c.flags, c.hasFlags = cleanFlags(words), true
+	case is(name, "FLAGS"):
+		c.flags, err = l.g.flags.read(l)
+		c.hasFlags = true
 		return err
-	case name == "INTERNALDATE":
+	case is(name, "INTERNALDATE"):
 		v, err := l.str(60)
 		c.date = internalDate(string(v))
 		return err
-	case name == "RFC822.SIZE":
-		v, err := l.str(20)
-		if n, e := strconv.ParseInt(string(v), 10, 64); e == nil && n > 0 {
+	case is(name, "RFC822.SIZE"):
+		n, err := l.number()
+		if n > 0 {
 			c.size = n
 		}
 		return err
-	case strings.HasPrefix(name, "BODY["):
-		return l.section(name, a, c)
+	case len(name) > len("BODY[") && is(name[:len("BODY[")], "BODY["):
+		return l.section(name[len("BODY["):], a, c)
 	}
 	return l.skip()
 }
 
+// is compares a keyword without regard to case.
+func is(word []byte, upper string) bool {
+	return len(word) == len(upper) && bytes.EqualFold(word, []byte(upper))
+}
+
 // section reads a part of a letter. Yandex and others leave the value out when they have none.
-func (l *lexer) section(name string, a *answers, c *copyData) error {
+func (l *lexer) section(name []byte, a *answers, c *copyData) error {
 	into, keep := &c.whole, a.headerCap+a.textCap
-	switch spec, _, _ := strings.Cut(strings.TrimPrefix(name, "BODY["), "]"); spec {
-	case "HEADER":
+	switch spec, _, _ := bytes.Cut(name, []byte("]")); {
+	case is(spec, "HEADER"):
 		into, keep = &c.header, a.headerCap
-	case "TEXT":
+	case is(spec, "TEXT"):
 		into, keep = &c.text, a.textCap
-	case "":
+	case len(spec) == 0:
 	default:
 		return l.skip()
 	}
@@ -234,12 +271,16 @@ func (l *lexer) section(name string, a *answers, c *copyData) error {
 		}
 		return nil
 	}
-	if a.accept == nil {
+	if a.accept == nil || len(*into) > 0 {
 		keep = 0
 	}
+	if l.lit > 0 && min(l.lit, int64(keep)) > a.room {
+		keep, c.skipped = 0, true
+	}
 	v, err := l.str(keep)
-	if len(v) > 0 && len(*into) == 0 {
-		*into = append([]byte(nil), v...)
+	if len(v) > 0 {
+		*into = v
+		a.room -= int64(len(v))
 	}
 	return err
 }
@@ -284,6 +325,38 @@ func cleanFlags(words []string) []string {
 		}
 	}
 	return flags
+}
+
+// flagSets remembers the sets of flags that a server uses, of which there are few, so that a hundred thousand copies do
+// not hold each their own. The sets are shared: nobody may change one.
+type flagSets map[string][]string
+
+const maxFlagSets = 1000
+
+// read reads a list of flags.
+func (s *flagSets) read(l *lexer) ([]string, error) {
+	l.blanks()
+	rest := l.line[l.pos:]
+	end := bytes.IndexByte(rest, ')')
+	if end < 0 || end > 250 || rest[0] != '(' || bytes.ContainsAny(rest[1:end], "(\"{") {
+		words, err := l.words()
+		return cleanFlags(words), err
+	}
+	set, ok := (*s)[string(rest[:end])]
+	if ok {
+		l.pos += end + 1
+		return set, nil
+	}
+	name := string(rest[:end])
+	words, err := l.words()
+	set = slices.Clip(cleanFlags(words))
+	if err == nil {
+		if *s == nil || len(*s) >= maxFlagSets {
+			*s = flagSets{}
+		}
+		(*s)[name] = set
+	}
+	return set, err
 }
 
 // readFlags reads the list in PERMANENTFLAGS.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -20,8 +21,10 @@ type lexer struct {
 	lit  int64 // size of the literal that ends the line; -1 without one
 }
 
+// lex returns the one lexer of the guard, at the start of a response.
 func (g *guard) lex(line []byte) *lexer {
-	l := &lexer{g: g}
+	l := &g.lexer
+	l.g = g
 	l.load(line)
 	return l
 }
@@ -97,26 +100,57 @@ func (l *lexer) atom() string {
 // quoted reads a quoted string. One that is not closed on its line is a syntax error.
 func (l *lexer) quoted() ([]byte, error) {
 	l.pos++
-	var b []byte
-	for ; l.pos < len(l.line); l.pos++ {
-		switch c := l.line[l.pos]; c {
-		case '"':
-			l.pos++
-			if b == nil {
-				b = []byte{}
-			}
-			return b, nil
-		case '\\':
-			l.pos++
-			if l.pos == len(l.line) {
-				return nil, errSyntax
-			}
-			b = append(b, l.line[l.pos])
-		default:
-			b = append(b, c)
+	b := []byte{}
+	for {
+		rest := l.line[l.pos:]
+		i := bytes.IndexAny(rest, `"\\`)
+		if i < 0 {
+			l.pos = len(l.line)
+			return nil, errSyntax
 		}
+		b = append(b, rest[:i]...)
+		l.pos += i + 1
+		if rest[i] == '"' {
+			return b, nil
+		}
+		if l.pos == len(l.line) {
+			return nil, errSyntax
+		}
+		b = append(b, l.line[l.pos])
+		l.pos++
 	}
-	return nil, errSyntax
+}
+
+// digits passes over a number that stands by itself and returns its digits. Anything else stays where it is.
+func (l *lexer) digits() []byte {
+	l.blanks()
+	i := l.pos
+	for i < len(l.line) && l.line[i] >= '0' && l.line[i] <= '9' {
+		i++
+	}
+	if i == l.pos || i-l.pos > 18 || (i < len(l.line) && l.line[i] != ' ' && l.line[i] != ')') {
+		return nil
+	}
+	d := l.line[l.pos:i]
+	l.pos = i
+	return d
+}
+
+// number reads a number of at most 63 bits; NIL and what is no number give 0.
+func (l *lexer) number() (int64, error) {
+	if d := l.digits(); d != nil {
+		n := int64(0)
+		for _, c := range d {
+			n = 10*n + int64(c-'0')
+		}
+		return n, nil
+	}
+	v, err := l.str(20)
+	n, e := strconv.ParseInt(string(v), 10, 64)
+	if e != nil || n < 0 {
+		n = 0
+	}
+	return n, err
 }
 
 // str reads NIL, an atom, a quoted string or a literal; keep bounds what is kept of a literal. NIL gives nil.

@@ -3,7 +3,7 @@ package imapsync
 import "time"
 
 const (
-	// fetchBatch is how many letters are asked for with one FETCH.
+	// fetchBatch is how many letters from quarantine are offered to the intake at once.
 	fetchBatch = 50
 	// smallFolder is the number of letters up to which a folder is compared completely on every event.
 	smallFolder = 500

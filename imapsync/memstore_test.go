@@ -223,6 +223,19 @@ func (st *memStore) LiveCopies(_ context.Context, folderID int64, validity uint3
 	return list, err
 }
 
+func (st *memStore) CopiesAbove(_ context.Context, folderID int64, validity, uid uint32) (list []uint32, err error) {
+	err = st.guarded("CopiesAbove", func() error {
+		for _, l := range st.locations {
+			if l.FolderID == folderID && l.UIDValidity == validity && l.GoneAt == nil && l.UID > uid {
+				list = append(list, l.UID)
+			}
+		}
+		slices.Sort(list)
+		return nil
+	})
+	return list, err
+}
+
 func (st *memStore) Folders(context.Context, int64) (list []models.Folder, err error) {
 	err = st.guarded("Folders", func() error {
 		list = slices.Clone(st.folders)

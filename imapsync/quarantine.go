@@ -57,6 +57,14 @@ func (w *worker) tendQuarantine(ctx context.Context, d *folder, metas []Meta) er
 	return nil
 }
 
+// batches cuts ascending UIDs into pieces that can be fetched at once and lie wholly below first or wholly at or
+// above it.
+func batches(uids []uint32, first uint32) [][]uint32 {
+	cut, _ := slices.BinarySearch(uids, first)
+	list := slices.Collect(slices.Chunk(uids[:cut], fetchBatch))
+	return slices.AppendSeq(list, slices.Chunk(uids[cut:], fetchBatch))
+}
+
 // readAgain fetches letters from quarantine and offers them to the intake; the cursor stays where it is.
 func (w *worker) readAgain(ctx context.Context, d *folder, uids []uint32) error {
 	answer, err := w.s.Fetch(ctx, uids, w.cfg.TextCap)

@@ -32,6 +32,10 @@ type Session interface {
 	// Every UID asked for is in exactly one of the three lists of the answer. It survives letters that break the
 	// connection by opening it again (same login, same folder) and bisecting down to the bad ones.
 	Fetch(ctx context.Context, uids []uint32, textCap int) (FetchAnswer, error)
+	// FetchWithin is Fetch for the first of the given copies, by UID: as many as one command can bring and as weigh no
+	// more than octets, header and text together, and always at least one. rest are those that it did not come to, all of
+	// them above the ones in the answer.
+	FetchWithin(ctx context.Context, uids []uint32, textCap int, octets int64) (answer FetchAnswer, rest []uint32, err error)
 	// Metas returns UID, flags, size and INTERNALDATE of those of the given copies that are in the selected folder,
 	// ascending. The UIDs must be ascending. Like the next four it makes one command of all UIDs, so there must not be more
 	// of them than fit into a line; see cutSets.
@@ -86,7 +90,7 @@ type Selected struct {
 // Meta is what is known of one copy without its header.
 type Meta struct {
 	UID          uint32
-	Flags        []string
+	Flags        []string  // shared with other copies: not to be changed; nil when the server told none
 	Size         int64     // RFC822.SIZE; 0 when it was not asked for or not told
 	InternalDate time.Time // zero when it was not asked for or cannot be read
 }

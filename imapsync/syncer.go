@@ -30,6 +30,8 @@ type SyncerConfig struct {
 	Timing  Timing
 	// TextCap is how many octets of a letter's text are fetched with its header; 0 means 64 KiB, negative means none.
 	TextCap int
+	// Budget bounds the letters that all mailboxes together hold in memory; nil sets no bound.
+	Budget *Budget
 	// Quarantine may be nil: letters in quarantine are then never looked at again.
 	Quarantine Quarantine
 	// Single allows one connection only, for servers with a tight limit: INBOX is idled on in short slices and Sent is

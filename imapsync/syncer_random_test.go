@@ -47,6 +47,7 @@ func anything(t *testing.T, seed uint64) {
 	for i := range rnd.IntN(70) {
 		w.m.deliver([]string{inbox, ctrl, sent}[rnd.IntN(3)], header(fmt.Sprint("old", i)))
 	}
+	w.m.most = int(seed % 7) // small batches: the next is being fetched while one is stored
 	w.start()
 	trouble := rnd.IntN(3) > 0
 	w.setTrouble(server, store, trouble)

@@ -19,6 +19,7 @@ type worker struct {
 	pollAt  time.Time       // when the folders that nobody idles on are asked next
 	stored  bool            // this round has told the intake something, so that there may be moves to carry out
 	fails   int             // rounds in a row that the store has failed
+	pace    pace            // how letters are asked for
 }
 
 // run works until the connection breaks or ctx ends.

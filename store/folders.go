@@ -187,6 +187,11 @@ func (db *DB) LiveCopies(ctx context.Context, folderID int64, uidValidity uint32
 	return db.Read().LiveCopies(ctx, folderID, uidValidity)
 }
 
+// CopiesAbove is Queries.CopiesAbove outside of a transaction.
+func (db *DB) CopiesAbove(ctx context.Context, folderID int64, uidValidity, uid uint32) ([]uint32, error) {
+	return db.Read().CopiesAbove(ctx, folderID, uidValidity, uid)
+}
+
 // SaveFolder is Tx.SaveFolder in a transaction of its own.
 func (db *DB) SaveFolder(ctx context.Context, f *models.Folder) error {
 	return db.Tx(ctx, func(tx *Tx) error {

@@ -98,6 +98,13 @@ func TestLocations(t *testing.T) {
 		if len(rows) != 1 || rows[0].LetterID != letter.ID || len(rows[0].Flags) != 0 || !rows[0].HandsOff || rows[0].UID != 1 {
 			t.Errorf("live copies: %+v", rows)
 		}
+		above, err := db.CopiesAbove(t.Context(), l.FolderID, 7, 0)
+		none, nerr := db.CopiesAbove(t.Context(), l.FolderID, 7, 1)
+		reset, oerr := db.CopiesAbove(t.Context(), l.FolderID, 8, 0)
+		must(t, errors.Join(err, nerr, oerr))
+		if !slices.Equal(above, []uint32{1}) || len(none)+len(reset) != 0 {
+			t.Errorf("copies above: %v, %v, %v", above, none, reset)
+		}
 		newLocation(t, db, o, models.FolderSent, 1, letter)
 		inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
 			gone, err := tx.MarkFolderReset(ctx, l.FolderID, 7, day)
