@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kontrol/internal/dovecot"
 )
@@ -22,8 +23,8 @@ func TestMain(m *testing.M) {
 func TestEveryJobOnce(t *testing.T) {
 	s := settings{
 		jobs:  []string{"first-sync", "first-sync-all", "triage", "delta", "arrival", "storm", "idle"},
-		sides: []string{"raw", "kontrol, SQLite", "kontrol", "go-imap"}, rounds: 1, letters: 200, small: 50, idle: []int{2}, arrivals: 2, storm: 40,
-		mailDir: t.TempDir(), dbDir: t.TempDir(), log: t.Output(),
+		sides: []string{"raw", "kontrol", "-kontrol, PostgreSQL"}, rounds: 1, letters: 200, idle: []int{2}, arrivals: 2, storm: 40,
+		settle: 50 * time.Millisecond, mailDir: t.TempDir(), dbDir: t.TempDir(), log: t.Output(),
 	}
 	for _, dir := range []string{s.mailDir, filepath.Dir(s.mailDir), s.dbDir, filepath.Dir(s.dbDir)} {
 		if err := os.Chmod(dir, 0o755); err != nil { // the server runs as another account
@@ -52,6 +53,18 @@ func TestEveryJobOnce(t *testing.T) {
 	}
 }
 
+func TestSidesAreNamedByTheirBeginnings(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][3]bool{ // asked for: nobody by name; raw and go-imap; all but kontrol
+		"raw, headers": {true, true, true}, "kontrol": {true, false, false}, "go-imap tuned": {true, true, true}, "mbsync": {true, false, true},
+	} {
+		got := [3]bool{wanted(nil, name), wanted([]string{"raw", "go-imap"}, name), wanted([]string{"-kontrol"}, name)}
+		if got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestAProgramThatDoesNotDoTheJobIsMarked(t *testing.T) {
 	t.Parallel()
 	list := []series{
@@ -67,6 +80,20 @@ func TestAProgramThatDoesNotDoTheJobIsMarked(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestTheDocumentHasAPlaceForEveryJob keeps docs/performance.md and the jobs together.
+func TestTheDocumentHasAPlaceForEveryJob(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(jobNames(), "machine") {
+		if _, err := between(string(text), name, "x"); err != nil {
+			t.Error(err)
 		}
 	}
 }

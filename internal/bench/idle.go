@@ -13,9 +13,6 @@ import (
 	"kontrol/internal/bench/letters"
 )
 
-// settle is how long idling mailboxes are left alone before their memory is read.
-const settle = 10 * time.Second
-
 // idle starts the whole program with more and more mailboxes, over TLS, and weighs it when all of them idle.
 func idle(ctx context.Context, w *world) ([]table, error) {
 	t := table{
@@ -102,14 +99,14 @@ func (w *world) idleRun(ctx context.Context, n int) (idled, error) {
 		return got.connections >= 2*n, nil
 	})
 	if err == nil {
-		got.watch(ctx, s.cmd.Process.Pid)
+		got.watch(ctx, s.cmd.Process.Pid, w.settle)
 	}
 	_, stopErr := s.stop()
 	return got, errors.Join(err, stopErr)
 }
 
 // watch leaves the program alone for a while and then reads what it weighs and has done.
-func (g *idled) watch(ctx context.Context, pid int) {
+func (g *idled) watch(ctx context.Context, pid int, settle time.Duration) {
 	pause(ctx, settle)
 	used := func() float64 { return processes()[pid].cpu }
 	before := used()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"kontrol/internal/bench/letters"
 )
@@ -50,7 +51,9 @@ func measureAll(ctx context.Context, s settings) ([]table, error) {
 			continue
 		}
 		s.logf("%s", j.name)
+		begin := time.Now()
 		tables, err := j.do(ctx, w)
+		s.logf("  %s took %v", j.name, time.Since(begin).Round(100*time.Millisecond))
 		out = append(out, tables...)
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", j.name, err)

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // settings are the command's flags.
@@ -36,6 +37,7 @@ type settings struct {
 	docs            string
 	cpu, mem        string
 	slow            bool
+	settle          time.Duration // how long idling mailboxes are left alone before they are weighed
 	log             io.Writer
 }
 
@@ -84,6 +86,7 @@ func readFlags(args []string) (settings, error) {
 	fs.IntVar(&s.small, "small", 2000, "letters for the programs that would take minutes for all")
 	fs.IntVar(&s.arrivals, "arrivals", 50, "letters of job arrival")
 	fs.IntVar(&s.storm, "storm", 5000, "letters of job storm")
+	fs.DurationVar(&s.settle, "settle", 10*time.Second, "how long idling mailboxes are left alone before they are weighed, and weighed for")
 	fs.BoolVar(&s.slow, "slow", false, "let the slowest programs take part where they need minutes for one run")
 	fs.StringVar(&s.mailDir, "maildir", "/dev/shm", "where the server's folder is made; in memory, so that the disk is not measured")
 	fs.StringVar(&s.dbDir, "dbdir", os.TempDir(), "where SQLite's files are made; on a disk, so that fsync costs what it costs")

@@ -118,11 +118,7 @@ func oneLine(s string) string {
 func (w *world) takingPart(sides []side) []series {
 	var list []series
 	for _, s := range sides {
-		wanted := len(w.sides) == 0
-		for _, begin := range w.sides {
-			wanted = wanted || strings.HasPrefix(s.name, begin)
-		}
-		if !wanted || (s.slow && !w.slow) {
+		if !wanted(w.sides, s.name) || (s.slow && !w.slow) {
 			continue
 		}
 		one := series{side: s}
@@ -137,6 +133,22 @@ func (w *world) takingPart(sides []side) []series {
 		list = append(list, one)
 	}
 	return list
+}
+
+// wanted tells whether a side was asked for: by the beginning of its name, or by none being named. A beginning after a
+// minus sign leaves a side out.
+func wanted(asked []string, name string) bool {
+	yes := true
+	for i, begin := range asked {
+		out, minus := strings.CutPrefix(begin, "-")
+		if i == 0 {
+			yes = minus
+		}
+		if strings.HasPrefix(name, out) {
+			yes = !minus
+		}
+	}
+	return yes
 }
 
 func (w *world) preparedDir(j timedJob, s side) string {
