@@ -163,7 +163,7 @@ func copyJob(ctx context.Context, w *world) ([]table, error) {
 		{name: "mbsync", program: "mbsync", command: mbsync, check: copied},
 		{name: "fdm", program: "fdm", command: fdm, check: copied},
 		{name: "offlineimap", program: "offlineimap", command: offlineimap, check: copied, once: true},
-		{name: "getmail", program: "getmail", command: getmail, check: copied, once: true},
+		{name: "getmail", program: "getmail", command: getmail, check: copied, once: true, slow: true},
 	}})
 	t := timedTable("copy", fmt.Sprintf("The same with %d letters, beside programs that copy mail", w.small), list)
 	t.rateOf, t.unit = w.small, "letters/s"

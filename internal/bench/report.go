@@ -27,6 +27,7 @@ type table struct {
 
 func seconds(r run) float64   { return r.Seconds }
 func cpu(r run) float64       { return r.CPU }
+func allCPU(r run) float64    { return r.CPU + r.ServerCPU }
 func serverCPU(r run) float64 { return r.ServerCPU }
 func peak(r run) float64      { return float64(r.PeakKB) / 1024 }
 
@@ -80,7 +81,7 @@ func (t *table) lay() {
 	if t.series == nil || t.head != nil {
 		return
 	}
-	t.head = []string{"", "median, s", "min to max", "× raw", "peak memory, MB", "CPU, s", "server CPU, s", "runs"}
+	t.head = []string{"", "median, s", "min to max", "× raw", "peak memory, MB", "CPU, s", "server CPU, s", "× raw, all CPU", "runs"}
 	if t.rateOf > 0 {
 		t.head = append(t.head, t.unit)
 	}
@@ -92,8 +93,8 @@ func (t *table) lay() {
 		}
 		m, all := s.median(seconds), s.values(seconds)
 		row := []string{
-			s.side.name, secs(m), secs(quantile(all, 0)) + " to " + secs(quantile(all, 1)), t.ratio(s), mb(s.median(peak)), secs(s.median(cpu)),
-			secs(s.median(serverCPU)), fmt.Sprint(len(s.runs)),
+			s.side.name, secs(m), secs(quantile(all, 0)) + " to " + secs(quantile(all, 1)), t.ratio(s, seconds), mb(s.median(peak)), secs(s.median(cpu)),
+			secs(s.median(serverCPU)), t.ratio(s, allCPU), fmt.Sprint(len(s.runs)),
 		}
 		if t.rateOf > 0 {
 			row = append(row, fmt.Sprintf("%.0f", float64(t.rateOf)/m))
@@ -113,8 +114,8 @@ func (t *table) lay() {
 	}
 }
 
-// ratio compares with the raw client's time for the same bytes.
-func (t *table) ratio(s series) string {
+// ratio compares with the raw client's figure for the same bytes.
+func (t *table) ratio(s series, of func(run) float64) string {
 	base := t.series[0]
 	for _, o := range t.series {
 		if s.side.against != "" && o.side.name == s.side.against {
@@ -127,7 +128,10 @@ func (t *table) ratio(s series) string {
 	if strings.HasPrefix(s.side.name, "raw,") && s.side.against == "" && t.job == "first-sync" {
 		return "1"
 	}
-	return fmt.Sprintf("%.2f", s.median(seconds)/base.median(seconds))
+	if base.median(of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", s.median(of)/base.median(of))
 }
 
 // phases tells the medians of the parts of a side's work.

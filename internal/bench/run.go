@@ -32,6 +32,7 @@ type side struct {
 	// prepare brings the folder of the run's own (o.State) to where the run begins; done once, the mailbox being as in the
 	// job's prepareSnap.
 	prepare func(context.Context, *world, order) error
+	shares  string // name under which prepare's result is shared with other sides; "" is the side's own
 	// check looks whether the work was done.
 	check func(*world, order, outcome) error
 	once  bool // too slow for more than one round
@@ -152,10 +153,17 @@ func wanted(asked []string, name string) bool {
 }
 
 func (w *world) preparedDir(j timedJob, s side) string {
-	return filepath.Join(w.state, "prepared", strings.ReplaceAll(j.user+"-"+j.snap+"-"+s.name, " ", "_"))
+	name := s.shares
+	if name == "" {
+		name = s.name
+	}
+	return filepath.Join(w.state, "prepared", strings.ReplaceAll(j.user+"-"+j.snap+"-"+name, " ", "_"))
 }
 
 func (w *world) prepareSide(ctx context.Context, j timedJob, s side) error {
+	if _, err := os.Stat(w.preparedDir(j, s)); err == nil {
+		return nil
+	}
 	if err := w.restore(ctx, j.user, j.prepareSnap); err != nil {
 		return err
 	}
@@ -164,7 +172,10 @@ func (w *world) prepareSide(ctx context.Context, j timedJob, s side) error {
 	if err := ownFolder(o.State); err != nil {
 		return err
 	}
-	return s.prepare(ctx, w, o)
+	if err := s.prepare(ctx, w, o); err != nil {
+		return errors.Join(err, os.RemoveAll(o.State))
+	}
+	return nil
 }
 
 func ownFolder(dir string) error {
