@@ -6,7 +6,7 @@ TESTFLAGS ?=
 TESTRUN   := bin/testrun
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-deps test-bare lint vet bench soak clean $(TESTRUN)
+.PHONY: help build demo test test-deps test-bare lint vet bench bench-docs bench-deps bench-go soak clean $(TESTRUN)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,17 @@ lint: ## golangci-lint with .golangci.yml, and no file over 500 lines (tests exc
 vet:
 	$(GO) vet ./...
 
-bench: test-deps $(TESTRUN) ## all benchmarks and no tests
+BENCHFLAGS ?=
+bench: bench-deps ## measure the engine beside other programs and a raw client: BENCHFLAGS="-job triage -n 3"; prints tables
+	$(GO) run ./internal/bench $(BENCHFLAGS)
+
+bench-docs: bench-deps ## the same, and write the tables into docs/performance.md
+	$(GO) run ./internal/bench -docs docs/performance.md $(BENCHFLAGS)
+
+bench-deps: test-deps ## install the programs to measure beside; says which
+	@sh scripts/bench-deps.sh
+
+bench-go: test-deps $(TESTRUN) ## the small benchmarks of single packages (go test -bench)
 	$(TESTRUN) $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(TESTFLAGS) ./...
 
 soak: test-deps $(TESTRUN) ## the long tests (TestSoak…, skipped unless KONTROL_SOAK=1), up to an hour

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kontrol/imapsync"
+	"kontrol/inbound"
+	"kontrol/internal/bench/letters"
+	"kontrol/models"
+	"kontrol/store"
+)
+
+// fetchBatch is how many letters are fetched at once by the jobs that use a session directly.
+const fetchBatch = 500
+
+// eachFact fetches and reads all letters of INBOX.
+func (c *child) eachFact(ctx context.Context, s imapsync.Session, readOnly bool, each func(imapsync.Fetched, inbound.Facts) error) error {
+	if _, err := s.Select(ctx, "INBOX", readOnly); err != nil {
+		return err
+	}
+	metas, err := s.UIDs(ctx, 1, 0)
+	if err != nil {
+		return err
+	}
+	uids := make([]uint32, 0, fetchBatch)
+	flush := func() error {
+		got, err := s.Fetch(ctx, uids, c.Text)
+		if err != nil {
+			return err
+		}
+		uids = uids[:0]
+		for _, l := range got.Letters {
+			f, err := inbound.Read(inbound.Source{
+				Header: l.Header, Text: l.Text, Size: l.Size, InternalDate: l.InternalDate, TextCut: int64(len(l.Header)+len(l.Text)) < l.Size,
+			}, own())
+			if err != nil {
+				return fmt.Errorf("read letter %d: %w", l.UID, err)
+			}
+			if err := each(l, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, m := range metas {
+		if uids = append(uids, m.UID); len(uids) == fetchBatch || i == len(metas)-1 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fetchChild fetches and understands all letters, and stores nothing.
+func fetchChild(ctx context.Context, c *child) error {
+	return c.timed("fetch", func() error {
+		s, err := imapsync.NewDialer(c.account(), logger(), time.Now).Dial(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return c.eachFact(ctx, s, true, func(imapsync.Fetched, inbound.Facts) error {
+			c.out.Count++
+			return nil
+		})
+	})
+}
+
+// takeInChild is a first sync with everything: letters read, stored, linked to clients and decided about.
+func takeInChild(ctx context.Context, c *child) error {
+	e, err := c.newEngine(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.timed("take in", func() error {
+		return e.sync(ctx, 10*time.Millisecond, func() (bool, error) {
+			f, err := e.folder(ctx, models.FolderInbox)
+			return f.LastUID >= c.LastUID, err
+		})
+	})
+	if err == nil {
+		c.out.Count, err = e.db.Read().CountLetters(ctx, store.LetterFilter{MailboxID: e.box.ID, Role: models.FolderInbox})
+	}
+	return errors.Join(err, e.close())
+}
+
+// deltaChild is a mailbox that was away: it connects, and works until the database has every change. The database is open,
+// as that of a running daemon.
+func deltaChild(ctx context.Context, c *child) error {
+	e, err := c.newEngine(ctx)
+	if err != nil {
+		return err
+	}
+	inbox, err := e.folder(ctx, models.FolderInbox)
+	if err != nil {
+		return errors.Join(err, e.close())
+	}
+	uids := append([]uint32(nil), c.Changed...)
+	for uid := c.NewFrom; uid <= c.LastUID; uid++ {
+		uids = append(uids, uid)
+	}
+	err = c.timed("delta", func() error {
+		return e.sync(ctx, time.Millisecond, func() (bool, error) {
+			rows, err := e.db.Read().LocationByUID(ctx, inbox.ID, inbox.UIDValidity, uids)
+			c.out.Count = 0
+			for _, l := range rows {
+				if l.UID >= c.NewFrom || l.Flags.Has(`\Flagged`) {
+					c.out.Count++
+				}
+			}
+			return c.out.Count == len(uids), err
+		})
+	})
+	return errors.Join(err, e.close())
+}
+
+// matched is a letter that a rule files.
+type matched struct {
+	copy   imapsync.Fetched
+	facts  inbound.Facts
+	folder int
+}
+
+// triageChild evaluates thirty rules over the headers of all letters and files what matches, over the journal of moves.
+func triageChild(ctx context.Context, c *child) error {
+	e, err := c.newEngine(ctx)
+	if err != nil {
+		return err
+	}
+	var s imapsync.Session
+	var todo []matched
+	err = c.timed("fetch", func() error {
+		if s, err = e.dialer.Dial(ctx); err != nil {
+			return err
+		}
+		matcher := letters.NewMatcher()
+		return c.eachFact(ctx, s, false, func(l imapsync.Fetched, f inbound.Facts) error {
+			if folder, ok := matcher.Match(f.Letter.FromAddress, f.Letter.Subject, f.References); ok {
+				l.Text = nil
+				todo = append(todo, matched{l, f, folder})
+			}
+			return nil
+		})
+	})
+	if s != nil {
+		defer s.Close()
+	}
+	if err == nil {
+		err = c.timed("journal", func() error { return e.plan(ctx, s, todo) })
+	}
+	if err == nil {
+		err = c.timed("move", func() error { return e.mover.Run(ctx, s, e.box.ID) })
+	}
+	if err == nil {
+		var open map[int64]int
+		open, err = e.db.Read().OpenFilingsCount(ctx)
+		c.out.Count = len(todo) - open[e.box.ID]
+	}
+	return errors.Join(err, e.close())
+}
+
+// plan stores the letters that are to be filed and a planned move for each.
+func (e *engine) plan(ctx context.Context, s imapsync.Session, todo []matched) error {
+	folders, err := e.bind(ctx, s)
+	if err != nil {
+		return err
+	}
+	targets := [2]models.Folder{folders[models.FolderProcessed], folders[models.FolderControl]}
+	for len(todo) > 0 {
+		part := todo[:min(len(todo), fetchBatch)]
+		todo = todo[len(part):]
+		err := e.db.Tx(ctx, func(tx *store.Tx) error {
+			for _, m := range part {
+				if err := planOne(tx, folders[models.FolderInbox], targets[m.folder], m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("plan moves: %w", err)
+		}
+	}
+	return nil
+}
+
+func planOne(tx *store.Tx, inbox, target models.Folder, m matched) error {
+	ctx, now := tx.Context(), time.Now().UTC()
+	letter := m.facts.Letter
+	thread := models.Thread{BaseSubject: letter.BaseSubject, LastAt: now, CreatedAt: now}
+	if err := tx.CreateThread(ctx, &thread); err != nil {
+		return err
+	}
+	letter.ThreadID, letter.CreatedAt = thread.ID, now
+	if _, err := tx.UpsertLetter(ctx, &letter, m.facts.References); err != nil {
+		return err
+	}
+	at := m.copy.InternalDate.UTC()
+	l := models.Location{
+		LetterID: letter.ID, MailboxID: inbox.MailboxID, FolderID: inbox.ID, UIDValidity: inbox.UIDValidity, UID: m.copy.UID,
+		Flags: m.copy.Flags, InternalDate: &at, Size: m.copy.Size, HeaderHash: imapsync.HeaderHash(m.copy.Header), SeenAt: now,
+	}
+	if _, err := tx.AddLocation(ctx, &l); err != nil {
+		return err
+	}
+	return tx.PlanFiling(ctx, &models.Filing{LocationID: l.ID, TargetFolderID: target.ID})
+}
+
+// bind finds the folders on the server and stores them.
+func (e *engine) bind(ctx context.Context, s imapsync.Session) (map[models.FolderRole]models.Folder, error) {
+	found, _, err := imapsync.ResolveFolders(ctx, s, names())
+	if err != nil {
+		return nil, err
+	}
+	for role, f := range found {
+		sel, err := s.Status(ctx, f.Name)
+		if err != nil {
+			return nil, err
+		}
+		f.MailboxID, f.Role, f.UIDValidity = e.box.ID, role, sel.UIDValidity
+		if err := e.db.SaveFolder(ctx, &f); err != nil {
+			return nil, err
+		}
+		found[role] = f
+	}
+	return found, nil
+}
