@@ -25,6 +25,7 @@ test-bare: vet $(TESTRUN) ## all tests that need neither Dovecot, PostgreSQL nor
 
 test-deps: ## install what the tests need (Debian, Ubuntu); says first what and why
 	@sh scripts/test-deps.sh
+	@sh scripts/test-mailservers.sh
 
 lint: ## golangci-lint with .golangci.yml, and no file over 500 lines (tests excepted)
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
