@@ -75,7 +75,7 @@ func (l *life) start() {
 
 // until waits until ok holds; it is called under the store's lock after each change of the store.
 func (l *life) until(what string, ok func() bool) {
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(40 * time.Second)
 	defer limit.Stop()
 	for {
 		l.st.mu.Lock()
@@ -376,7 +376,7 @@ func checkArrivalInbox(c *cell) {
 	}
 	start := time.Now()
 	l.until("the letter is seen", l.arrived(models.FolderInbox, 1))
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		c.fail("seen after %v", took)
 	}
 }
@@ -455,7 +455,7 @@ func checkIdleEnded(c *cell) {
 	})
 	c.put("INBOX", letter(1))
 	l.until("the letter is seen", l.told("+inbox/1"))
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		c.fail("deaf for %v", took)
 	}
 }

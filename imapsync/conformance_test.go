@@ -96,7 +96,7 @@ func (c *cell) skip(why string) {
 // run runs the cell in a goroutine of its own.
 func (c *cell) run(ctx context.Context) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 150*time.Second)
 	defer cancel()
 	c.ctx = ctx
 	over := make(chan struct{})
@@ -237,7 +237,7 @@ func TestConformance(t *testing.T) {
 }
 
 // workers is how many cells run at a time: they wait most of the time.
-const workers = 24
+const workers = 16
 
 func runCells(t *testing.T, venues []*venue, rows []guarantee) map[string]map[string]*cell {
 	cells := make(map[string]map[string]*cell)

@@ -221,8 +221,8 @@ func nastyOn(t *testing.T, addr string, c *Conn, atLeast int) {
 			}
 			continue
 		}
-		if strings.Contains(strings.ReplaceAll(string(l.Body), "\r\n", ""), "\r") {
-			continue // Courier sees another end of the header in HEADER than in the whole
+		if !strings.Contains(string(l.Body), "\r\n\r\n") {
+			continue // where a header without an end ends, Courier sees one way in HEADER and another in the whole
 		}
 		if !strings.HasPrefix(string(l.Body), string(got.Header)) || len(got.Header) < defaultHeaderCap && !strings.HasPrefix(string(l.Body), string(got.Header)+string(got.Text)) {
 			t.Errorf("letter %d changed on the way: %.60q", l.UID, l.Body)
