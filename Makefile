@@ -6,7 +6,7 @@ TESTFLAGS ?=
 TESTRUN   := bin/testrun
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-deps test-bare lint vet bench bench-docs bench-deps bench-go soak clean $(TESTRUN)
+.PHONY: help build demo test interop test-deps test-bare lint vet bench bench-docs bench-deps bench-go soak clean $(TESTRUN)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -23,8 +23,12 @@ test: test-deps lint vet $(TESTRUN) ## lint, then all tests with the race detect
 test-bare: vet $(TESTRUN) ## all tests that need neither Dovecot, PostgreSQL nor a C compiler; installs nothing
 	KONTROL_TEST_SKIP_SERVERS=1 $(TESTRUN) $(GO) test -timeout 15m $(TESTFLAGS) ./...
 
+interop: test-deps ## run the conformance suite on all servers and write its table into docs/interop.md
+	KONTROL_INTEROP=write $(GO) test -count=1 -timeout 15m $(TESTFLAGS) -run '^TestConformance$$' ./imapsync
+
 test-deps: ## install what the tests need (Debian, Ubuntu); says first what and why
 	@sh scripts/test-deps.sh
+	@sh scripts/test-mailservers.sh
 
 lint: ## golangci-lint with .golangci.yml, and no file over 500 lines (tests excepted)
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...

@@ -96,10 +96,9 @@ func (c *Conn) listCommand(ctx context.Context, o *imap.ListOptions) (*answers, 
 // Create makes a folder and its missing parents, and subscribes to them. The name may lack the prefix of the personal
 // namespace (INBOX. on many servers); it is then put before it.
 func (c *Conn) Create(ctx context.Context, name string) error {
-	if !c.listed {
-		if err := c.loadList(ctx); err != nil {
-			return err
-		}
+	// A folder of an older list may be gone by now: that is why one is made.
+	if err := c.loadList(ctx); err != nil {
+		return err
 	}
 	prefix, delim, err := c.home(ctx)
 	if err != nil {

@@ -264,6 +264,13 @@ func deliver(c *smtp.Client, user string, letter []byte) error {
 	return w.Close()
 }
 
+// Version returns the version of the installed Dovecot: "2.3.19.1".
+func (s *Server) Version(ctx context.Context) (string, error) {
+	out, err := ward.Run(ctx, s.Dir, s.binary, "--version")
+	version, _, _ := strings.Cut(strings.TrimSpace(out), " ")
+	return version, err
+}
+
 // Doveadm runs the administrator's tool against this server and returns what it printed: "kick", "USER"; "mailbox",
 // "list", "-u", "USER"; "force-resync" … See man doveadm.
 func (s *Server) Doveadm(ctx context.Context, args ...string) (string, error) {

@@ -35,6 +35,36 @@ func Exchange() Profile {
 	}
 }
 
+// Microsoft365 is Exchange in the cloud: the same bare COPYUID and no keywords.
+func Microsoft365() Profile {
+	return Profile{
+		Name: "microsoft 365", Delimiter: "/", CopyUID: "bare", Codeless: true, Estimate: true,
+		Caps: "IMAP4 IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR UIDPLUS MOVE ID UNSELECT CHILDREN IDLE NAMESPACE LITERAL+",
+
+		Folders: []string{"Отправленные", "Удаленные", "Черновики", "Нежелательная почта"},
+	}
+}
+
+// Zimbra has no MOVE, answers UID MOVE with BAD, and tells special uses by XLIST only.
+func Zimbra() Profile {
+	return Profile{
+		Name: "zimbra", Delimiter: "/", Keywords: true,
+		Caps: "IMAP4rev1 BINARY CHILDREN ID IDLE LITERAL+ NAMESPACE QUOTA SASL-IR UIDPLUS UNSELECT XLIST AUTH=PLAIN",
+
+		Folders: []string{"Sent", "Trash", "Drafts", "Junk"}, Attrs: [][2]string{{"Sent", `\Sent`}, {"Trash", `\Trash`}},
+	}
+}
+
+// CommuniGate is strict and old-fashioned: MOVE without SPECIAL-USE, and folders named in English.
+func CommuniGate() Profile {
+	return Profile{
+		Name: "communigate", Delimiter: "/", Keywords: true,
+		Caps: "IMAP4 IMAP4REV1 ACL NAMESPACE UIDPLUS IDLE LITERAL+ QUOTA ID MULTIAPPEND UNSELECT MOVE AUTH=PLAIN",
+
+		Folders: []string{"Sent Items", "Trash", "Drafts"},
+	}
+}
+
 // NoMove is a server such as Zimbra or Courier was for years: UIDPLUS but no MOVE.
 func NoMove() Profile {
 	return Profile{

@@ -74,6 +74,7 @@ type Script struct {
 	hooks    []hook
 	conns    map[*scriptConn]bool
 	made     int
+	created  int // folders made so far
 	cutAfter int64
 	changed  chan struct{} // closed and replaced at every change
 	done     chan struct{}
@@ -208,7 +209,8 @@ func (s *Script) Deliver(folder string, letter []byte, flags ...string) uint32 {
 }
 
 func (s *Script) makeLocked(name string) *box {
-	b := &box{validity: uint32(2000 + len(s.boxes)), next: 1}
+	s.created++
+	b := &box{validity: uint32(2000 + s.created), next: 1}
 	s.boxes[name] = b
 	return b
 }

@@ -158,6 +158,8 @@ func (c *scriptConn) carryOut(t *Turn) {
 		c.list(t, name)
 	case "CREATE":
 		c.create(t)
+	case "DELETE", "RENAME":
+		c.rename(t, name == "DELETE")
 	case "SUBSCRIBE":
 		c.s.mu.Lock()
 		c.s.subs[t.arg(1)] = true
@@ -263,6 +265,23 @@ func (c *scriptConn) create(t *Turn) {
 	c.s.mu.Unlock()
 	if exists {
 		t.no("ALREADYEXISTS", "exists")
+		return
+	}
+	t.ok("done")
+}
+
+// rename renames a folder or takes it away. Whoever has it selected sees it empty from then on, as on some real servers.
+func (c *scriptConn) rename(t *Turn, remove bool) {
+	c.s.mu.Lock()
+	b := c.s.boxes[t.arg(1)]
+	delete(c.s.boxes, t.arg(1))
+	if b != nil && !remove {
+		c.s.boxes[t.arg(2)] = b
+	}
+	c.s.tellLocked()
+	c.s.mu.Unlock()
+	if b == nil {
+		t.no("NONEXISTENT", "no such folder")
 		return
 	}
 	t.ok("done")

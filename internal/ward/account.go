@@ -43,6 +43,10 @@ func AccountToUse() (Account, error) {
 	return a, nil
 }
 
+// Unprivileged returns what makes exec.Cmd run a program as the account of AccountToUse. It is for short-lived children
+// of a server that lives in this process; everything else is started with Start.
+func Unprivileged() (*syscall.SysProcAttr, error) { return unprivileged() }
+
 func unprivileged() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{}
 	if os.Geteuid() != 0 {

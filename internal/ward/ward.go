@@ -27,6 +27,7 @@ type Program struct {
 	Args   []string // without the program's name
 	Folder string   // its working folder, made by Folder; removed by the watchdog when this process dies
 	Log    string   // file that gets what it prints; appended to
+	Env    []string // KEY=value besides this process's own environment
 	// Quit is the signal that makes the program end at once together with children that left its process group, as
 	// PostgreSQL's do. 0 means SIGKILL to the group.
 	Quit syscall.Signal
@@ -62,6 +63,7 @@ until rm -rf "$2" 2>/dev/null || [ $n -ge 20 ]; do n=$((n+1)); sleep 0.1; done
 func Start(p Program) (*Process, error) {
 	cmd := exec.Command(p.Path, p.Args...)
 	cmd.Dir = p.Folder
+	cmd.Env = append(os.Environ(), p.Env...)
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", p.Path, err)

@@ -1,0 +1,82 @@
+package imapsync
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	tableFile  = "../docs/interop.md"
+	tableBegin = "<!-- table: begin -->\n"
+	tableEnd   = "<!-- table: end -->\n"
+)
+
+// compareTable writes the table, or compares it with the one in the documents.
+func compareTable(t *testing.T, venues []*venue, rows []guarantee, cells map[string]map[string]*cell) {
+	t.Helper()
+	b, err := os.ReadFile(tableFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(b), tableBegin)
+	old, after, closed := strings.Cut(rest, tableEnd)
+	if !found || !closed {
+		t.Fatalf("%s has no marks for the table", tableFile)
+	}
+	table := tableText(venues, rows, cells)
+	if table == old {
+		return
+	}
+	if os.Getenv("KONTROL_INTEROP") != "write" {
+		t.Errorf("the table in %s is another one; make interop writes it anew", tableFile)
+		return
+	}
+	if err := os.WriteFile(tableFile, []byte(before+tableBegin+table+tableEnd+after), 0o644); err != nil { //nolint:gosec // a document
+		t.Fatal(err)
+	}
+}
+
+// tableText is the table as Markdown: guarantees down, servers across, then the reasons.
+func tableText(venues []*venue, rows []guarantee, cells map[string]map[string]*cell) string {
+	var b strings.Builder
+	b.WriteString("\n| guarantee |")
+	for i := range venues {
+		fmt.Fprintf(&b, " %d |", i+1)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(venues)) + "\n")
+	reasons := map[string][]string{}
+	var order []string
+	for _, g := range rows {
+		fmt.Fprintf(&b, "| `%s`: %s |", g.id, g.text)
+		for i, v := range venues {
+			c := cells[v.name][g.id]
+			mark := map[string]string{"ok": "✓", "n/a": "–", "falls short": "**no**"}[c.outcome()]
+			fmt.Fprintf(&b, " %s |", mark)
+			why := ""
+			if c.na != "" {
+				why = "`" + g.id + "`: " + c.na
+			}
+			if why != "" {
+				if reasons[why] == nil {
+					order = append(order, why)
+				}
+				reasons[why] = append(reasons[why], fmt.Sprint(i+1))
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nServers: ")
+	for i, v := range venues {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%d %s", i+1, v.name)
+	}
+	b.WriteString(".\n\nNot applicable (–):\n\n")
+	for _, why := range order {
+		fmt.Fprintf(&b, "- %s (%s)\n", why, strings.Join(reasons[why], ", "))
+	}
+	return b.String() + "\n"
+}
