@@ -24,7 +24,11 @@ type Account struct {
 	URL      string
 	Username string
 	// Secret returns the password. It is called at every login and may run a program.
-	Secret            func(ctx context.Context) (string, error)
+	Secret func(ctx context.Context) (string, error)
+	// Token makes the login one by OAuth2 (OAUTHBEARER or XOAUTH2) and is asked for the access token at every login; Secret
+	// is not used then. refused is the token that the server has just not accepted, "" for none; another one is then tried
+	// once. Its errors are told as they are.
+	Token             func(ctx context.Context, refused string) (string, error)
 	CAFile            string    // PEM file with certificate authorities that are trusted besides the system's; "" for none
 	ServerName        string    // name expected in the certificate; "" for the host of URL
 	DisableExtensions []string  // capabilities that are not used although the server has them
@@ -176,12 +180,20 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.account.Token != nil {
+		return d.openWithToken(ctx, p)
+	}
 	secret := ""
 	if d.account.Secret != nil {
 		if secret, err = d.account.Secret(ctx); err != nil {
 			return nil, d.account.told("secret", fmt.Errorf("get password of %s: %w", d.account.Address, err))
 		}
 	}
+	return d.openWith(ctx, p, credentials{username: d.account.Username, secret: secret})
+}
+
+// openWith makes one connection that is logged in with the given credentials.
+func (d *dialer) openWith(ctx context.Context, p place, c credentials) (*link, error) {
 	plog := newProtocolLog(d.account.ProtocolLog)
 	conn, preset, err := d.connect(ctx, p)
 	if err != nil {
@@ -192,7 +204,7 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 		g.preset()
 	}
 	l := newLink(d, g, p)
-	if err := l.login(ctx, d.account.Username, secret); err != nil {
+	if err := l.login(ctx, c); err != nil {
 		l.kill()
 		return nil, err
 	}
