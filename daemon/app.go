@@ -46,6 +46,7 @@ type App struct {
 	boxes  map[int64]*watched // by mailbox; not changed after New
 	health *healthTeller
 	single map[string]bool // mailboxes with one connection only
+	logins *Logins
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -93,6 +94,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.health = newHealthTeller(db, a.opts.Tell)
 	a.single = singles(a.cfg.Mailboxes())
+	a.logins = NewLogins(a.cfg, a.db, a.now, a.opts.Logger.With("component", "oauth"))
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]
 		if !ok {
@@ -166,6 +168,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, w := range a.boxes {
 		wg.Go(func() { a.watch(ctx, w) })
 	}
+	wg.Go(func() { a.watchLogins(ctx) })
 	<-ctx.Done()
 	a.log.Info("stopping", "within", StopWithin.String())
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)

@@ -17,10 +17,11 @@ type watched struct {
 	box    config.Mailbox
 	syncer atomic.Pointer[imapsync.Syncer] // replaced when a stopped mailbox is tried again
 	again  chan struct{}                   // signalled by Reload
+	fresh  chan struct{}                   // signalled when somebody has logged in anew
 }
 
 func (a *App) newWatched(row models.Mailbox, box config.Mailbox) *watched {
-	w := &watched{row: row, box: box, again: make(chan struct{}, 1)}
+	w := &watched{row: row, box: box, again: make(chan struct{}, 1), fresh: make(chan struct{}, 1)}
 	w.syncer.Store(a.newSyncer(row, box))
 	return w
 }
@@ -36,9 +37,15 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		case <-w.again:
 		default:
 		}
-		err := w.syncer.Load().Run(ctx)
+		life, ended := w.running(ctx)
+		err := w.syncer.Load().Run(life)
+		again := ended()
 		if ctx.Err() != nil {
 			return
+		}
+		if again {
+			w.syncer.Store(a.newSyncer(w.unrefused(), w.box))
+			continue
 		}
 		a.log.Error("mailbox stopped", "mailbox", w.row.Address, "error", err)
 		if err := a.recordStop(ctx, w.row, err); err != nil {
@@ -47,6 +54,9 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.fresh:
+			w.syncer.Store(a.newSyncer(w.unrefused(), w.box))
+			continue
 		case <-w.again:
 		}
 		row := w.row
@@ -55,6 +65,13 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		}
 		w.syncer.Store(a.newSyncer(row, w.box))
 	}
+}
+
+// unrefused is the mailbox's row as after a login by a person.
+func (w *watched) unrefused() models.Mailbox {
+	row := w.row
+	row.LoginRefusals = 0
+	return row
 }
 
 // recordStop puts into the history that a mailbox is not watched any more, and why.
@@ -94,7 +111,7 @@ func singles(boxes []config.Mailbox) map[string]bool {
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
 	log := a.opts.Logger // the engine names the mailbox in each line
 	account := accountOf(box, a.secretOf(row.Address))
-	account.MailboxID = row.ID
+	account.MailboxID, account.Token = row.ID, a.logins.Token(box)
 	dialer, names := imapsync.NewDialer(account, log, a.now), namesOf(box)
 	return imapsync.NewSyncer(imapsync.SyncerConfig{
 		MailboxID: row.ID, Address: row.Address, Dialer: dialer, Intake: a.intake,

@@ -212,7 +212,7 @@ func (y *Syncer) loginRefused(ctx context.Context, err error) (time.Duration, er
 	if y.refusals < loginRefusals {
 		y.health(ctx, models.MailboxHealth{
 			State:  models.MailboxActive,
-			Reason: models.Say("sync.login_refused", "Address", y.cfg.Address, "Count", y.refusals),
+			Reason: models.Say("sync.login_refused"+byToken(err), "Address", y.cfg.Address, "Count", y.refusals),
 		})
 		wait := y.cfg.Timing.LoginRetry
 		if y.refusals > 1 {
@@ -220,7 +220,7 @@ func (y *Syncer) loginRefused(ctx context.Context, err error) (time.Duration, er
 		}
 		return backoff(1, wait, wait, y.cfg.Rand), nil
 	}
-	reason := models.Say("sync.stopped", "Address", y.cfg.Address, "Count", y.refusals)
+	reason := models.Say("sync.stopped"+byToken(err), "Address", y.cfg.Address, "Count", y.refusals)
 	y.health(ctx, models.MailboxHealth{State: models.MailboxStopped, Reason: reason})
 	return 0, &models.Told{Phrase: reason, Err: fmt.Errorf("mailbox %s stopped after %d refused logins: %w", y.cfg.Address, y.refusals, err)}
 }

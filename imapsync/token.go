@@ -166,3 +166,11 @@ func (s *saslToken) words() string {
 	}
 	return strings.TrimSpace(cleanText([]byte(status + " " + scope)))
 }
+
+// byToken ends the key of a text about a refused login: whoever logs in by token has no password to correct.
+func byToken(err error) string {
+	if p, ok := models.PhraseOf(err); ok && p.ID == "imap.token_refused" {
+		return "_token"
+	}
+	return ""
+}

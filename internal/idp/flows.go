@@ -47,6 +47,9 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	code, user := "d-"+rand.Text(), rand.Text()[:4]+"-"+rand.Text()[:4]
 	s.mu.Lock()
 	s.devices[code] = &device{userCode: user, expires: time.Now().Add(s.opts.CodeLifetime)}
+	if s.opts.Approve {
+		s.devices[code].user, s.devices[code].denied = s.user, s.deny
+	}
 	s.mu.Unlock()
 	write(w, http.StatusOK, map[string]any{
 		"device_code": code, "user_code": user, "verification_url": s.URL + "/code", // as Yandex spells it

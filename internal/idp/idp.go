@@ -41,6 +41,7 @@ type Options struct {
 	TLS                    bool          // speak https
 	RS256                  bool          // sign with RSA; otherwise HS256
 	User                   string        // who is at the browser; see SetUser
+	Approve                bool          // User types the code of the device flow at once
 }
 
 // Counts are what has happened so far.
