@@ -213,7 +213,7 @@ func (c *Config) oauthLogin(address, server string, s Secret) *OAuthLogin {
 	app := oauth.App{
 		Provider: srv.Provider, ClientID: o.ClientID, AuthURL: o.AuthURL, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL,
 		Scopes: append([]string(nil), o.Scopes...), Params: p.Params, Basic: p.Basic, RedirectURL: o.RedirectURL,
-		Exact: p.Exact, CAFile: c.abs(o.CAFile),
+		Exact: p.Exact, Localhost: p.Localhost, CAFile: c.abs(o.CAFile),
 	}
 	if o.secret().given() {
 		get := c.secretFunc(address, o.secret())

@@ -28,6 +28,7 @@ type App struct {
 	Basic        bool     // see Provider.Basic
 	RedirectURL  string   // http://127.0.0.1:PORT/… as registered; "" for a port chosen at random
 	Exact        bool     // see Provider.Exact
+	Localhost    bool     // see Provider.Localhost
 	CAFile       string   // PEM with authorities trusted besides the system's; "" for none
 }
 

@@ -173,7 +173,11 @@ func (a App) listen(ctx context.Context) (net.Listener, string, error) {
 		if port == "" {
 			port = "80"
 		}
-		addr = net.JoinHostPort("127.0.0.1", port)
+		host := "127.0.0.1"
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+			host = ip.String()
+		}
+		addr = net.JoinHostPort(host, port)
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -182,6 +186,9 @@ func (a App) listen(ctx context.Context) (net.Listener, string, error) {
 	}
 	if redirect == "" {
 		redirect = "http://" + l.Addr().String() + "/"
+		if _, port, perr := net.SplitHostPort(l.Addr().String()); perr == nil && a.Localhost {
+			redirect = "http://localhost:" + port
+		}
 	}
 	return l, redirect, nil
 }

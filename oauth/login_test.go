@@ -80,7 +80,17 @@ func page(err error) string {
 
 func TestBrowserFlow(t *testing.T) {
 	t.Parallel()
+	for _, want := range []string{"http://127.0.0.1:", "http://localhost:"} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			browserFlow(t, want)
+		})
+	}
+}
+
+func browserFlow(t *testing.T, want string) {
 	w := newWorld(t, nil, idp.Options{})
+	w.app.Localhost = strings.Contains(want, "localhost")
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	tokens, err := w.app.Browser(t.Context(), oauth.BrowserOptions{Address: anna, Page: page, Show: func(raw string) {
@@ -88,7 +98,7 @@ func TestBrowserFlow(t *testing.T) {
 		must(t, err)
 		q := u.Query()
 		if q.Get("code_challenge_method") != "S256" || len(q.Get("state")) < 20 || q.Get("login_hint") != anna ||
-			!strings.HasPrefix(q.Get("redirect_uri"), "http://127.0.0.1:") {
+			!strings.HasPrefix(q.Get("redirect_uri"), want) {
 			t.Errorf("asked with %v", q)
 		}
 		wg.Go(func() {

@@ -20,6 +20,8 @@ type Provider struct {
 	// Exact says that the provider sends the browser only to an address that was registered to the letter: a port that is
 	// chosen at random will not do.
 	Exact bool
+	// Localhost says that a port chosen at random is accepted for http://localhost only, and not for http://127.0.0.1.
+	Localhost bool
 }
 
 // tenantPlace is where the tenant of Microsoft's URLs goes.
@@ -44,6 +46,7 @@ func Providers() []Provider {
 			DeviceURL: "https://login.microsoftonline.com/" + tenantPlace + "/oauth2/v2.0/devicecode",
 			Scopes: []string{"https://outlook.office.com/IMAP.AccessAsUser.All", "https://outlook.office.com/SMTP.Send",
 				"offline_access"},
+			Localhost: true,
 		},
 		{
 			Name: "yandex", IMAP: "imaps://imap.yandex.ru", SMTP: "smtps://smtp.yandex.ru",
