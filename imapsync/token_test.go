@@ -95,7 +95,8 @@ func refusing(t *testing.T, caps, challenge, answer string) *imaptest.Script {
 		if challenge != "" {
 			turn.Printf("+ %s\r\n", base64.StdEncoding.EncodeToString([]byte(challenge)))
 			if got := turn.ReadLine(); got != "AQ==" {
-				turn.Printf("%s BAD Invalid base64 %s\r\n", turn.Tag, got)
+				t.Errorf("the reason for a refusal was answered with %q", got)
+				turn.Printf("%s BAD Invalid base64\r\n", turn.Tag)
 				return true
 			}
 		}
