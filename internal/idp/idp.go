@@ -83,7 +83,7 @@ type permission struct{ user, challenge, redirect, scope string }
 type device struct {
 	userCode, user string
 	denied         bool
-	expires, asked time.Time
+	expires        time.Time
 	slow           int
 }
 
