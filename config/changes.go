@@ -157,7 +157,7 @@ func (c *Config) WithReloadable(next *Config) *Config {
 	for i := range merged.Managers {
 		for _, m := range next.Managers {
 			if m.Email == merged.Managers[i].Email {
-				merged.Managers[i].Secret = m.Secret
+				merged.Managers[i].Secret = merged.Managers[i].withPassword(m.Secret)
 			}
 		}
 	}
@@ -165,11 +165,17 @@ func (c *Config) WithReloadable(next *Config) *Config {
 	for i := range merged.SharedMailboxes {
 		for _, m := range next.SharedMailboxes {
 			if m.Address == merged.SharedMailboxes[i].Address {
-				merged.SharedMailboxes[i].Secret = m.Secret
+				merged.SharedMailboxes[i].Secret = merged.SharedMailboxes[i].withPassword(m.Secret)
 			}
 		}
 	}
 	return &merged
+}
+
+// withPassword takes over where the password comes from; how the login is made takes a restart to change.
+func (s Secret) withPassword(next Secret) Secret {
+	next.Auth, next.TokenCommand = s.Auth, s.TokenCommand
+	return next
 }
 
 // Settings returns every key with its value in the form of the config, secrets masked, sorted by key: what is in force.

@@ -44,15 +44,18 @@ type Company struct {
 // Database says where the data is kept.
 type Database struct {
 	URL Hidden `toml:"url"` // may hold a password; see Config.DatabaseURL for the form to open
+	SecretKey
 }
 
 // Server is one mail server as the config has it. The URLs are checked by Load; ServerConfig has them taken apart.
 type Server struct {
+	Provider          string   `toml:"provider"` // one of oauth.Names, whose servers are then known; "" for none of them
 	IMAP              string   `toml:"imap"`
 	SMTP              string   `toml:"smtp"`               // "" when nothing is sent through this server
 	CAFile            string   `toml:"ca_file"`            // PEM; "" for the system's certificates
 	DisableExtensions []string `toml:"disable_extensions"` // upper case after Load
 	MaxConnections    int      `toml:"max_connections"`    // over all mailboxes of the server; 0: no limit
+	OAuth             OAuth    `toml:"oauth"`              // zero when mailboxes are logged in to with passwords only
 }
 
 // Manager is a person of the department, usually with a mailbox.

@@ -117,6 +117,9 @@ func TestExampleHasEveryKey(t *testing.T) {
 	for _, line := range strings.Split(text, "\n") {
 		if m := head.FindStringSubmatch(line); m != nil {
 			section = m[1] + "."
+			if strings.Contains(line, ".oauth]") {
+				section += "oauth."
+			}
 		}
 		if m := pair.FindStringSubmatch(line); m != nil {
 			at[section+m[1]] = true
@@ -127,7 +130,8 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 	for _, k := range Keys() {
 		k = strings.NewReplacer("[]", "", ".*", "").Replace(k)
-		shared := strings.NewReplacer("managers.folders", "shared_mailboxes.folders", "shared_mailboxes.password", "managers.password").Replace(k)
+		shared := strings.NewReplacer("managers.folders", "shared_mailboxes.folders", "shared_mailboxes.password", "managers.password",
+			"shared_mailboxes.auth", "managers.auth", "shared_mailboxes.token", "managers.token").Replace(k)
 		if !at[k] && !at[shared] {
 			t.Errorf("config.toml.example does not show %s", k)
 		}

@@ -81,6 +81,10 @@ func (c *Config) UnknownEnv(environ []string, also ...string) []models.Phrase {
 	for _, s := range c.SharedMailboxes {
 		names[s.PasswordEnv] = ""
 	}
+	names[c.Database.SecretKey.Env] = ""
+	for _, s := range c.Servers {
+		names[s.OAuth.Env] = ""
+	}
 	list := make([]string, 0, len(names))
 	for n := range names {
 		if n != "" {

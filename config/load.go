@@ -90,6 +90,7 @@ func parse(path string, data []byte, env func(string) string, offline bool) (*Co
 	c := &checker{cfg: cfg, doc: doc, offline: offline, keys: Keys(), failed: map[string]bool{}, origin: map[string]string{}}
 	c.table("", tree, reflect.ValueOf(cfg).Elem())
 	c.override()
+	c.presets()
 	cfg.inherit()
 	c.all()
 	if len(c.found) > 0 {

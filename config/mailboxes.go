@@ -15,7 +15,8 @@ type Mailbox struct {
 	Aliases      []string // normalised
 	Server       ServerConfig
 	Username     string
-	Secret       SecretFunc // never nil
+	Secret       SecretFunc  // never nil; not used with OAuth
+	OAuth        *OAuthLogin // nil when the login is by password
 	Folders      FolderNames
 	// WithoutUIDPlus says what to do when the server can neither MOVE nor UID EXPUNGE.
 	WithoutUIDPlus WithoutUIDPlus
@@ -25,6 +26,7 @@ type Mailbox struct {
 // ServerConfig is a mail server with its URLs taken apart and its paths made absolute.
 type ServerConfig struct {
 	Name              string
+	Provider          string // one of oauth.Names, or ""
 	IMAP              Endpoint
 	SMTP              Endpoint // zero when nothing is sent through this server
 	CAFile            string   // absolute; "" for the system's certificates
@@ -86,6 +88,7 @@ func (c *Config) mailbox(address string, aliases []string, server, username stri
 		Server:         c.serverConfig(server),
 		Username:       username,
 		Secret:         c.secretFunc(address, s),
+		OAuth:          c.oauthLogin(address, server, s),
 		Folders:        f.or(c.Folders.FolderNames),
 		WithoutUIDPlus: c.Folders.WithoutUIDPlus,
 		Location:       c.Location(),
@@ -113,6 +116,7 @@ func (c *Config) serverConfig(name string) ServerConfig {
 	smtp, _ := parseEndpoint(s.SMTP, smtpSchemes())
 	return ServerConfig{
 		Name:              name,
+		Provider:          s.Provider,
 		IMAP:              imap,
 		SMTP:              smtp,
 		CAFile:            c.abs(s.CAFile),

@@ -28,16 +28,18 @@ const (
 // are temporary.
 type SecretFunc func(ctx context.Context) (string, error)
 
-// Secret is where a password comes from: exactly one of the four.
+// Secret is how a mailbox is logged in to: by a password from exactly one of four places, or by OAuth2.
 type Secret struct {
+	Auth            Auth    `toml:"auth"` // filled in by Load
 	PasswordFile    string  `toml:"password_file"`
 	PasswordEnv     string  `toml:"password_env"`
 	PasswordCommand Command `toml:"password_command"`
-	Password        Hidden  `toml:"password"` // allowed, and warned about
+	Password        Hidden  `toml:"password"`      // allowed, and warned about
+	TokenCommand    Command `toml:"token_command"` // prints an access token for OAuth2
 }
 
 func (s Secret) given() bool {
-	return s.PasswordFile != "" || s.PasswordEnv != "" || len(s.PasswordCommand) > 0 || s.Password.text != nil
+	return s.Auth != "" || len(s.TokenCommand) > 0 || s.PasswordFile != "" || s.PasswordEnv != "" || len(s.PasswordCommand) > 0 || s.Password.text != nil
 }
 
 // Command is a program with its arguments. In the config it is a list, or one string, which is given to sh -c.
@@ -80,33 +82,35 @@ func secretKeys() []string {
 	return []string{"password_file", "password_env", "password_command", "password"}
 }
 
-// secret checks that a mailbox has one source for its password, and that the source is there.
-func (c *checker) secret(path string, s Secret) {
-	keys := secretKeys()
+// source checks that a secret has one source, and that the source is there. keys are the names of its four sources in the
+// order of Secret. missing is what to say when there is none; the zero phrase when there need not be one.
+func (c *checker) source(path string, keys []string, s Secret, missing models.Phrase) {
 	var given []string
 	for _, k := range keys {
-		if c.doc.has(joinKey(path, k)) {
+		if k != "" && c.doc.has(joinKey(path, k)) {
 			given = append(given, k)
 		}
 	}
 	for _, k := range keys {
-		if c.isFailed(joinKey(path, k)) {
+		if k != "" && c.isFailed(joinKey(path, k)) {
 			return
 		}
 	}
 	switch {
 	case len(given) == 0:
-		c.add(joinKey(path, "password_file"), models.Say("config.secret_missing"))
+		if !missing.IsZero() {
+			c.add(joinKey(path, keys[0]), missing)
+		}
 	case len(given) > 1:
 		c.add(joinKey(path, given[1]), models.Say("config.secret_two", "Keys", given))
-	case c.offline && (given[0] != "password_file" || s.PasswordFile != ""):
-	case given[0] == "password_file":
+	case c.offline && (given[0] != keys[0] || s.PasswordFile != ""):
+	case given[0] == keys[0]:
 		c.secretFile(joinKey(path, given[0]), s.PasswordFile)
-	case given[0] == "password_env":
+	case given[0] == keys[1]:
 		if s.PasswordEnv == "" || c.cfg.env(s.PasswordEnv) == "" {
 			c.add(joinKey(path, given[0]), models.Say("config.secret_env", "Name", s.PasswordEnv))
 		}
-	case given[0] == "password_command":
+	case given[0] == keys[2]:
 		if !c.cfg.runnable(s.PasswordCommand[0]) {
 			c.add(joinKey(path, given[0]), models.Say("config.secret_program", "Name", s.PasswordCommand[0]))
 		}
@@ -206,7 +210,11 @@ func readSecret(path string) (string, error) {
 // secretFunc returns what gets the password of the mailbox with the given address.
 func (c *Config) secretFunc(address string, s Secret) SecretFunc {
 	told := func(p models.Phrase, err error) (string, error) {
-		return "", &models.Told{Phrase: models.Say("config.secret_of", "Address", address, "What", p), Err: err}
+		of := models.Say("config.secret_of", "Address", address, "What", p)
+		if address == "" {
+			of = models.Say("config.secret_of_database", "What", p)
+		}
+		return "", &models.Told{Phrase: of, Err: err}
 	}
 	switch {
 	case s.PasswordFile != "":

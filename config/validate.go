@@ -29,6 +29,7 @@ func (c *checker) all() {
 	c.cfg.location = c.zone("timezone", c.cfg.Timezone)
 	c.company()
 	c.database()
+	c.source("database", secretKeyKeys(), c.cfg.Database.secret(), models.Phrase{})
 	for _, name := range c.serverNames() {
 		c.server(joinKey("servers", name), name)
 	}
@@ -155,6 +156,10 @@ func (c *checker) serverNames() []string {
 
 func (c *checker) server(path, name string) {
 	s := c.cfg.Servers[name]
+	c.oauth(path, name)
+	if s.IMAP == "" && c.isFailed(joinKey(path, "provider")) {
+		return
+	}
 	if s.IMAP == "" {
 		c.add(joinKey(path, "imap"), models.Say("config.server_imap"))
 	} else if _, p := parseEndpoint(s.IMAP, imapSchemes()); !p.IsZero() {
@@ -223,6 +228,9 @@ func (c *checker) ownFile() {
 	}
 	for i := range c.cfg.SharedMailboxes {
 		paths = append(paths, joinIndex("shared_mailboxes", i)+".password")
+	}
+	for _, name := range c.serverNames() {
+		paths = append(paths, joinKey("servers", name)+".oauth.client_secret")
 	}
 	for _, p := range paths {
 		if c.doc.has(p) {

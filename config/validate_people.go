@@ -38,16 +38,16 @@ func (c *checker) manager(path string, m *Manager) {
 	if m.Timezone != c.cfg.Timezone {
 		c.zone(joinKey(path, "timezone"), m.Timezone)
 	}
-	if m.HasMailbox() || c.wantsMailbox(path) {
+	if wanted := c.wantsMailbox(path); m.HasMailbox() || wanted {
 		c.mailboxServer(path, m.Server)
-		c.secret(path, m.Secret)
+		c.auth(path, m.Server, &m.Secret, m.Role == models.RoleManager || wanted)
 		c.folderNames(joinKey(path, "folders"), m.Folders)
 	}
 }
 
 // wantsMailbox reports whether the file says something about a person's mailbox: then it must say where the password is.
 func (c *checker) wantsMailbox(path string) bool {
-	for _, key := range append(secretKeys(), "server", "username", "folders") {
+	for _, key := range append(secretKeys(), "auth", "token_command", "server", "username", "folders") {
 		if c.doc.has(joinKey(path, key)) {
 			return true
 		}
@@ -61,7 +61,7 @@ func (c *checker) shared(path string, s *SharedMailbox) {
 		c.email(joinIndex(joinKey(path, "aliases"), i), a)
 	}
 	c.mailboxServer(path, s.Server)
-	c.secret(path, s.Secret)
+	c.auth(path, s.Server, &s.Secret, true)
 	c.folderNames(joinKey(path, "folders"), s.Folders)
 }
 

@@ -49,6 +49,7 @@ type App struct {
 	health *healthTeller
 	hosts  *imapsync.Hosts // shares out the connections to the mail servers
 	budget *imapsync.Budget
+	logins *Logins
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
@@ -97,6 +98,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.health = newHealthTeller(db, a.opts.Tell)
 	a.hosts = imapsync.NewHosts(imapsync.HostsConfig{Now: a.now})
+	a.logins = NewLogins(a.cfg, a.db, a.now, a.opts.Logger.With("component", "oauth"))
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]
 		if !ok {
@@ -173,6 +175,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, w := range a.boxes {
 		wg.Go(func() { a.watch(ctx, w) })
 	}
+	wg.Go(func() { a.watchLogins(ctx) })
 	<-ctx.Done()
 	a.log.Info("stopping", "within", StopWithin.String())
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)

@@ -33,14 +33,16 @@ type ProbedFolder struct {
 // probeWithin bounds the look at one mailbox.
 const probeWithin = 45 * time.Second
 
-// Probe logs in to a mailbox as the daemon would, looks at the server's abilities and folders, and changes nothing. It
+// Probe logs in to a mailbox as the daemon would, looks at the server's abilities and folders, and changes nothing there. It
 // never returns nil Folders when Err is nil.
-func Probe(ctx context.Context, box config.Mailbox, now func() time.Time, log *slog.Logger) Probed {
+func Probe(ctx context.Context, box config.Mailbox, logins *Logins, now func() time.Time, log *slog.Logger) Probed {
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
 	begin := now()
 	p := Probed{Address: box.Address, Server: box.Server.IMAP.Addr()}
-	p.Err = p.look(ctx, imapsync.NewDialer(accountOf(box, box.Secret), log, now), box)
+	account := accountOf(box, box.Secret)
+	account.Token = logins.Token(box)
+	p.Err = p.look(ctx, imapsync.NewDialer(account, log, now), box)
 	p.Took = now().Sub(begin)
 	return p
 }

@@ -17,10 +17,11 @@ type watched struct {
 	box    config.Mailbox
 	syncer atomic.Pointer[imapsync.Syncer] // replaced when a stopped mailbox is tried again
 	again  chan struct{}                   // signalled by Reload
+	fresh  chan struct{}                   // signalled when somebody has logged in anew
 }
 
 func (a *App) newWatched(row models.Mailbox, box config.Mailbox) *watched {
-	w := &watched{row: row, box: box, again: make(chan struct{}, 1)}
+	w := &watched{row: row, box: box, again: make(chan struct{}, 1), fresh: make(chan struct{}, 1)}
 	w.syncer.Store(a.newSyncer(row, box))
 	return w
 }
@@ -33,9 +34,15 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		case <-w.again:
 		default:
 		}
-		err := w.syncer.Load().Run(ctx)
+		life, ended := w.running(ctx)
+		err := w.syncer.Load().Run(life)
+		again := ended()
 		if ctx.Err() != nil {
 			return
+		}
+		if again {
+			w.syncer.Store(a.newSyncer(w.unrefused(), w.box))
+			continue
 		}
 		a.log.Error("mailbox stopped", "mailbox", w.row.Address, "error", err)
 		if err := a.recordStop(ctx, w.row, err); err != nil {
@@ -44,6 +51,9 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.fresh:
+			w.syncer.Store(a.newSyncer(w.unrefused(), w.box))
+			continue
 		case <-w.again:
 		}
 		row := w.row
@@ -52,6 +62,13 @@ func (a *App) watch(ctx context.Context, w *watched) {
 		}
 		w.syncer.Store(a.newSyncer(row, w.box))
 	}
+}
+
+// unrefused is the mailbox's row as after a login by a person.
+func (w *watched) unrefused() models.Mailbox {
+	row := w.row
+	row.LoginRefusals = 0
+	return row
 }
 
 // recordStop puts into the history that a mailbox is not watched any more, and why.
@@ -67,7 +84,7 @@ func (a *App) recordStop(ctx context.Context, row models.Mailbox, cause error) e
 func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer {
 	log := a.opts.Logger // the engine names the mailbox in each line
 	account := accountOf(box, a.secretOf(row.Address))
-	account.MailboxID, account.Hosts = row.ID, a.hosts
+	account.MailboxID, account.Hosts, account.Token = row.ID, a.hosts, a.logins.Token(box)
 	second := account
 	second.Second = true
 	names := namesOf(box)

@@ -26,7 +26,11 @@ type Account struct {
 	URL      string
 	Username string
 	// Secret returns the password. It is called at every login and may run a program.
-	Secret            func(ctx context.Context) (string, error)
+	Secret func(ctx context.Context) (string, error)
+	// Token makes the login one by OAuth2 (OAUTHBEARER or XOAUTH2) and is asked for the access token at every login; Secret
+	// is not used then. refused is the token that the server has just not accepted, "" for none; another one is then tried
+	// once. Its errors are told as they are.
+	Token             func(ctx context.Context, refused string) (string, error)
 	CAFile            string    // PEM file with certificate authorities that are trusted besides the system's; "" for none
 	ServerName        string    // name expected in the certificate; "" for the host of URL
 	DisableExtensions []string  // capabilities that are not used although the server has them
@@ -195,12 +199,20 @@ func (d *dialer) openTelling(ctx context.Context, tell func(hindrance)) (*link, 
 	if err != nil {
 		return nil, err
 	}
+	if d.account.Token != nil {
+		return d.openWithToken(ctx, p, tell)
+	}
 	secret := ""
 	if d.account.Secret != nil {
 		if secret, err = d.account.Secret(ctx); err != nil {
 			return nil, d.account.told("secret", fmt.Errorf("get password of %s: %w", d.account.Address, err))
 		}
 	}
+	return d.openWith(ctx, p, credentials{username: d.account.Username, secret: secret}, tell)
+}
+
+// openWith makes one connection that is logged in with the given credentials, when it is its turn.
+func (d *dialer) openWith(ctx context.Context, p place, c credentials, tell func(hindrance)) (*link, error) {
 	roots, err := d.account.Hosts.roots(d.account)
 	if err != nil {
 		return nil, err
@@ -211,7 +223,7 @@ func (d *dialer) openTelling(ctx context.Context, tell func(hindrance)) (*link, 
 			return nil, d.account.stopped(err)
 		}
 	}
-	l, err := d.logIn(ctx, p, roots, pass, secret)
+	l, err := d.logIn(ctx, p, roots, pass, c)
 	switch {
 	case err == nil:
 		return l, nil
@@ -223,7 +235,7 @@ func (d *dialer) openTelling(ctx context.Context, tell func(hindrance)) (*link, 
 }
 
 // logIn makes a logged-in connection that is held under a permit. On error the permit is still to be given back.
-func (d *dialer) logIn(ctx context.Context, p place, roots *x509.CertPool, pass *permit, secret string) (*link, error) {
+func (d *dialer) logIn(ctx context.Context, p place, roots *x509.CertPool, pass *permit, c credentials) (*link, error) {
 	plog := newProtocolLog(d.account.ProtocolLog)
 	conn, preset, err := d.connect(ctx, p, roots)
 	if err != nil {
@@ -235,7 +247,7 @@ func (d *dialer) logIn(ctx context.Context, p place, roots *x509.CertPool, pass 
 	}
 	l := newLink(d, g, p)
 	l.permit = pass
-	if err := l.login(ctx, d.account.Username, secret); err != nil {
+	if err := l.login(ctx, c); err != nil {
 		l.kill()
 		return nil, err
 	}

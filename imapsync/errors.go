@@ -142,9 +142,14 @@ func (a Account) refusal(command string, s statusText) error {
 	return a.loginRefused(err, s)
 }
 
+// provenCode reports whether a response code says that it is name or password that the server does not accept. See RFC
+// 5530 section 3.
+func provenCode(code string) bool {
+	return code == "AUTHENTICATIONFAILED" || code == "AUTHORIZATIONFAILED" || code == "EXPIRED"
+}
+
 func (a Account) loginRefused(err error, s statusText) error {
-	proven := s.code == "AUTHENTICATIONFAILED" || s.code == "AUTHORIZATIONFAILED" || s.code == "EXPIRED"
-	return &LoginError{Address: a.Address, Proven: proven, Err: a.told("login_refused", err, "Words", s.words())}
+	return &LoginError{Address: a.Address, Proven: provenCode(s.code), Err: a.told("login_refused", err, "Words", s.words())}
 }
 
 // busyWords are what servers say when the name and password are not the matter.

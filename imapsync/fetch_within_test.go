@@ -12,7 +12,7 @@ import (
 )
 
 // asked counts the commands that asked for letters, and those that asked for less.
-func asked(s *imaptest.Script) (bodies, metas int) {
+func fetched(s *imaptest.Script) (bodies, metas int) {
 	for _, c := range s.Commands() {
 		switch {
 		case !strings.HasPrefix(c, "UID FETCH"):
@@ -41,7 +41,7 @@ func TestFetchIsOneCommand(t *testing.T) {
 	if err != nil || len(a.Letters) != batchLetters || !slices.Equal(rest, uids[batchLetters:]) {
 		t.Fatalf("%d letters, %d left: %v", len(a.Letters), len(rest), err)
 	}
-	if bodies, metas := asked(s); bodies != 1 || metas != 0 {
+	if bodies, metas := fetched(s); bodies != 1 || metas != 0 {
 		t.Errorf("%d commands for letters, %d others", bodies, metas)
 	}
 	ans := must[FetchAnswer](t)(c.Fetch(t.Context(), uids, 1000))
@@ -193,7 +193,7 @@ func TestSizesThatAreEstimates(t *testing.T) {
 	if len(ans.Letters) != 200 {
 		t.Errorf("%d letters, bad %+v", len(ans.Letters), ans.Bad)
 	}
-	if bodies, metas := asked(s); bodies > 2 || metas > 1 {
+	if bodies, metas := fetched(s); bodies > 2 || metas > 1 {
 		t.Errorf("%d commands for letters, %d others", bodies, metas)
 	}
 }
@@ -217,7 +217,7 @@ func TestManyGone(t *testing.T) {
 	if len(ans.Letters) != 200 || !slices.Equal(ans.Gone, gone) {
 		t.Errorf("%d letters, gone %v", len(ans.Letters), ans.Gone)
 	}
-	if bodies, metas := asked(s); bodies != 1 || metas != 2 {
+	if bodies, metas := fetched(s); bodies != 1 || metas != 2 {
 		t.Errorf("%d commands for letters, %d others", bodies, metas)
 	}
 	selects := 0
@@ -268,7 +268,7 @@ func TestOneLetterIsRefused(t *testing.T) {
 	if len(ans.Letters) != 199 || len(ans.Bad) != 1 || ans.Bad[0].UID != 77 {
 		t.Errorf("%d letters, bad %+v, gone %v", len(ans.Letters), ans.Bad, ans.Gone)
 	}
-	if n, _ := asked(s); n > 25 {
+	if n, _ := fetched(s); n > 25 {
 		t.Errorf("%d commands for letters", n)
 	}
 	s.On("UID FETCH", imaptest.Answer("TAG NO [UNAVAILABLE] backend error\r\n"))

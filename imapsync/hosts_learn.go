@@ -139,6 +139,11 @@ func (p *permit) failed(err error) error {
 	now := h.cfg.Now()
 	said, _ := saidIn(err)
 	t := troubleOf(said)
+	var token *tokenRefused
+	if errors.As(err, &token) { // another one is asked for: the account has not failed yet
+		h.upIfProbedLocked(p)
+		return err
+	}
 	var login *LoginError
 	if errors.As(err, &login) {
 		h.upIfProbedLocked(p)

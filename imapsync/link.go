@@ -158,7 +158,7 @@ func (l *link) lost(bounded context.Context, name string, err error) error {
 }
 
 // login waits for the greeting, logs in and learns the capabilities.
-func (l *link) login(ctx context.Context, username, secret string) error {
+func (l *link) login(ctx context.Context, c credentials) error {
 	a := l.dialer.account
 	if !l.guard.wasPreset {
 		if err := l.greet(ctx); err != nil {
@@ -172,14 +172,8 @@ func (l *link) login(ctx context.Context, username, secret string) error {
 		return err
 	}
 	if l.client.State() == imap.ConnStateNotAuthenticated {
-		name, run := "LOGIN", func() error { return l.client.Login(username, secret).Wait() }
-		if m := mechanism(l.guard, username, secret); m != nil {
-			name, run = "AUTHENTICATE", func() error { return l.client.Authenticate(m) }
-		} else if l.guard.has("LOGINDISABLED") {
-			return a.told("login_disabled", fmt.Errorf("%s has LOGIN disabled and offers no mechanism that we know", l.place.addr))
-		}
-		if _, err := l.do(ctx, command{name: name}, run); err != nil {
-			return l.loginError(err)
+		if err := l.present(ctx, c); err != nil {
+			return err
 		}
 		if err := l.capability(ctx); err != nil {
 			return err
@@ -188,6 +182,24 @@ func (l *link) login(ctx context.Context, username, secret string) error {
 	l.learnCaps()
 	l.loggedIn = true
 	l.permit.loggedIn()
+	return nil
+}
+
+// present shows the server who we are.
+func (l *link) present(ctx context.Context, c credentials) error {
+	a := l.dialer.account
+	if c.token {
+		return l.presentToken(ctx, c)
+	}
+	name, run := "LOGIN", func() error { return l.client.Login(c.username, c.secret).Wait() }
+	if m := mechanism(l.guard, c.username, c.secret); m != nil {
+		name, run = "AUTHENTICATE", func() error { return l.client.Authenticate(m) }
+	} else if l.guard.has("LOGINDISABLED") {
+		return a.told("login_disabled", fmt.Errorf("%s has LOGIN disabled and offers no mechanism that we know", l.place.addr))
+	}
+	if _, err := l.do(ctx, command{name: name}, run); err != nil {
+		return l.loginError(err)
+	}
 	return nil
 }
 

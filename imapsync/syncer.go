@@ -248,7 +248,7 @@ func (y *Syncer) loginRefused(ctx context.Context, err error, proven bool) (time
 	if y.refusals < loginRefusals || (!proven && left > 0) {
 		y.health(ctx, models.MailboxHealth{
 			State:  models.MailboxActive,
-			Reason: models.Say("sync.login_refused", "Address", y.cfg.Address, "Count", y.refusals),
+			Reason: models.Say("sync.login_refused"+byToken(err), "Address", y.cfg.Address, "Count", y.refusals),
 		})
 		wait := t.LoginRetry
 		switch {
@@ -261,7 +261,7 @@ func (y *Syncer) loginRefused(ctx context.Context, err error, proven bool) (time
 		}
 		return wait + time.Duration(y.cfg.Rand()*float64(wait)/5), nil // never sooner: it would not count
 	}
-	reason := models.Say("sync.stopped", "Address", y.cfg.Address, "Count", y.refusals)
+	reason := models.Say("sync.stopped"+byToken(err), "Address", y.cfg.Address, "Count", y.refusals)
 	y.health(ctx, models.MailboxHealth{State: models.MailboxStopped, Reason: reason})
 	return 0, &models.Told{Phrase: reason, Err: fmt.Errorf("mailbox %s stopped after %d refused logins: %w", y.cfg.Address, y.refusals, err)}
 }

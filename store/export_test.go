@@ -18,7 +18,7 @@ func Models() []any {
 		&models.Manager{}, &models.Mailbox{}, &models.Folder{}, &models.Quarantine{}, &models.Thread{}, &models.Letter{},
 		&models.Reference{}, &models.Location{}, &models.Client{}, &models.ClientDomain{}, &models.Contact{},
 		&models.ContactPoint{}, &models.Stage{}, &models.Deal{}, &models.StageChange{}, &models.Link{}, &models.Filing{},
-		&models.Decision{}, &models.Event{},
+		&models.Decision{}, &models.Event{}, &models.OAuthToken{},
 	}
 }
 

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"kontrol/config"
+	"kontrol/daemon"
 	"kontrol/models"
+	"kontrol/oauth"
+	"kontrol/store"
 )
 
 func (c *cli) checkCommand() *cobra.Command {
@@ -17,13 +23,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.checked(cfg); err != nil {
+		if err := c.checkMailboxes(cmd.Context(), cfg, live); err != nil {
 			return err
-		}
-		if live {
-			if err := c.checkLive(cmd.Context(), cfg); err != nil {
-				return err
-			}
 		}
 		if len(cfg.Warnings()) > 0 {
 			return errWarned
@@ -34,18 +35,49 @@ func (c *cli) checkCommand() *cobra.Command {
 	return cmd
 }
 
+// checkMailboxes shows what was checked, with the database where mailboxes are logged in to with tokens from it.
+func (c *cli) checkMailboxes(ctx context.Context, cfg *config.Config, live bool) error {
+	look := func(db *store.DB) error {
+		all, err := c.gatherLogins(ctx, db)
+		if err != nil {
+			return err
+		}
+		if err := c.checked(cfg, all); err != nil || !live {
+			return err
+		}
+		var tokens oauth.Store
+		if db != nil {
+			tokens = db
+		}
+		return c.checkLive(ctx, cfg, daemon.NewLogins(cfg, tokens, c.env.now, c.log), all)
+	}
+	anyOAuth := slices.ContainsFunc(cfg.Mailboxes(), func(b config.Mailbox) bool { return b.OAuth != nil && b.OAuth.Token == nil })
+	if !anyOAuth || databaseExists(cfg) != nil {
+		return look(nil)
+	}
+	return c.withDB(ctx, false, look)
+}
+
 // checkJSON is what `kontrol check --format json` gives for a config without errors.
 type checkJSON struct {
 	Config    string       `json:"config"`
 	Database  string       `json:"database"`
 	Mailboxes []string     `json:"mailboxes"`
 	Warnings  []phraseJSON `json:"warnings"`
+	// Logins tell how the mailboxes with OAuth2 are logged in to, by address.
+	Logins map[string]*loginJSON `json:"logins,omitempty"`
 }
 
-func (c *cli) checked(cfg *config.Config) error {
+func (c *cli) checked(cfg *config.Config, all logins) error {
 	j := checkJSON{Config: cfg.File(), Database: cfg.RedactedDatabaseURL(), Mailboxes: []string{}, Warnings: []phraseJSON{}}
 	for _, m := range cfg.Mailboxes() {
 		j.Mailboxes = append(j.Mailboxes, m.Address)
+		if m.OAuth != nil {
+			if j.Logins == nil {
+				j.Logins = map[string]*loginJSON{}
+			}
+			j.Logins[m.Address] = c.loginJSON(all, m.Address)
+		}
 	}
 	for _, w := range cfg.Warnings() {
 		j.Warnings = append(j.Warnings, *c.phrase(w))
@@ -58,5 +90,10 @@ func (c *cli) checked(cfg *config.Config) error {
 	}
 	c.out.line(c.out.paint(paintGood, "✓"), " ", c.Text("cli.check.sound", "Config", j.Config, "Database", j.Database,
 		"Mailboxes", models.Say("cli.count.mailboxes", "Count", len(j.Mailboxes))))
+	for _, m := range cfg.Mailboxes() {
+		if m.OAuth != nil {
+			c.out.line("  ", m.Address, ": ", c.Text("cli.login.line", "Login", c.loginText(all, m.Address)))
+		}
+	}
 	return c.out.err
 }

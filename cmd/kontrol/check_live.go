@@ -22,6 +22,7 @@ type probedJSON struct {
 	Abilities []string           `json:"abilities"`
 	Folders   []probedFolderJSON `json:"folders"`
 	Notes     []string           `json:"notes"`
+	Login     *loginJSON         `json:"login,omitempty"`
 }
 
 type probedFolderJSON struct {
@@ -35,13 +36,15 @@ type probedFolderJSON struct {
 const probesAtOnce = 4
 
 // checkLive logs in to every mailbox, looks at the server and its folders, opens the database, and changes nothing.
-func (c *cli) checkLive(ctx context.Context, cfg *config.Config) error {
-	list := c.probe(ctx, cfg)
+func (c *cli) checkLive(ctx context.Context, cfg *config.Config, tokens *daemon.Logins, all logins) error {
+	list := c.probe(ctx, cfg, tokens)
 	failed := false
 	rows := make([]probedJSON, 0, len(list))
 	for _, p := range list {
 		failed = failed || p.Err != nil
-		rows = append(rows, c.probed(p))
+		row := c.probed(p)
+		row.Login = c.loginJSON(all, p.Address)
+		rows = append(rows, row)
 	}
 	if c.flags.format == formatJSON {
 		if err := c.out.json(rows); err != nil {
@@ -58,7 +61,7 @@ func (c *cli) checkLive(ctx context.Context, cfg *config.Config) error {
 	return c.out.err
 }
 
-func (c *cli) probe(ctx context.Context, cfg *config.Config) []daemon.Probed {
+func (c *cli) probe(ctx context.Context, cfg *config.Config, tokens *daemon.Logins) []daemon.Probed {
 	boxes := cfg.Mailboxes()
 	list := make([]daemon.Probed, len(boxes))
 	slots := make(chan struct{}, probesAtOnce)
@@ -67,7 +70,7 @@ func (c *cli) probe(ctx context.Context, cfg *config.Config) []daemon.Probed {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			list[i] = daemon.Probe(ctx, box, c.env.now, c.log)
+			list[i] = daemon.Probe(ctx, box, tokens, c.env.now, c.log)
 		})
 	}
 	wg.Wait()

@@ -10,7 +10,7 @@ import (
 )
 
 func (c *cli) mailboxCommand() *cobra.Command {
-	return c.group("mailbox", "cli.mailbox", c.mailboxList(), c.mailboxShow())
+	return c.group("mailbox", "cli.mailbox", c.mailboxList(), c.mailboxShow(), c.mailboxLogin(), c.mailboxLogout())
 }
 
 // mailboxJSON is a mailbox in JSON.
@@ -31,6 +31,7 @@ type mailboxJSON struct {
 	Copies        map[string]int `json:"copies"`
 	Moves         map[string]int `json:"moves"`
 	Quarantine    int            `json:"quarantine"`
+	Login         *loginJSON     `json:"login,omitempty"`
 }
 
 func (c *cli) mailboxJSON(h health, m store.MailboxStatus) mailboxJSON {
@@ -38,7 +39,7 @@ func (c *cli) mailboxJSON(h health, m store.MailboxStatus) mailboxJSON {
 		Address: m.Address, Kind: string(m.Kind), Aliases: list(m.Aliases), State: string(m.State), StateReason: c.phrase(m.StateReason),
 		Connected: m.Connected && h.running, LoginRefusals: m.LoginRefusals, SyncedAt: stamp(m.SyncedAt), Letters: m.Letters,
 		Unanswered: h.unanswered[m.ID], OnControl: m.Live[models.FolderControl], Copies: map[string]int{}, Moves: map[string]int{},
-		Quarantine: m.Quarantine,
+		Quarantine: m.Quarantine, Login: c.loginJSON(h.logins, m.Address),
 	}
 	if m.Manager != nil {
 		j.Manager = m.Manager.Name
@@ -64,6 +65,10 @@ func (c *cli) mailboxListing(h health, brief bool) listing {
 		{title: c.Text("cli.column.unanswered"), right: true}, {title: c.Text("cli.column.on_control"), right: true},
 		{title: c.Text("cli.column.letters"), right: true},
 	}, empty: c.Text("cli.mailbox_list.empty")}
+	logins := h.logins.anyOAuth() && !brief
+	if logins {
+		l.columns = append(l.columns, column{title: c.Text("cli.login.word"), flex: true})
+	}
 	values := []mailboxJSON{}
 	for _, m := range h.Mailboxes {
 		lag := ""
@@ -76,6 +81,10 @@ func (c *cli) mailboxListing(h health, brief bool) listing {
 		}
 		l.rows = append(l.rows, []string{m.Address, c.mailboxState(shown, h.running), c.when(m.SyncedAt), lag,
 			number(h.unanswered[m.ID]), number(m.Live[models.FolderControl]), number(m.Letters)})
+		if logins {
+			last := len(l.rows) - 1
+			l.rows[last] = append(l.rows[last], c.loginText(h.logins, m.Address))
+		}
 		values = append(values, c.mailboxJSON(h, m))
 	}
 	l.values = values
@@ -90,6 +99,9 @@ func (c *cli) mailboxList() *cobra.Command {
 		return c.withDB(cmd.Context(), false, func(db *store.DB) error {
 			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
+				return err
+			}
+			if h.logins, err = c.gatherLogins(cmd.Context(), db); err != nil {
 				return err
 			}
 			return c.out.list(c.flags.format, c.mailboxListing(h, false))
@@ -109,6 +121,9 @@ func (c *cli) mailboxShow() *cobra.Command {
 			}
 			h, err := gatherHealth(cmd.Context(), db)
 			if err != nil {
+				return err
+			}
+			if h.logins, err = c.gatherLogins(cmd.Context(), db); err != nil {
 				return err
 			}
 			for _, m := range h.Mailboxes {
@@ -166,6 +181,7 @@ func (c *cli) showMailbox(h health, m store.MailboxStatus) error {
 		{c.Text("cli.column.owner"), owner},
 		{c.Text("cli.mailbox_show.aliases"), strings.Join(m.Aliases, ", ")},
 		{c.Text("cli.column.state"), c.mailboxState(m.Mailbox, h.running)},
+		{c.Text("cli.login.word"), c.loginText(h.logins, m.Address)},
 		{c.Text("cli.column.synced"), c.when(m.SyncedAt)},
 		{c.Text("cli.column.letters"), number(m.Letters)},
 		{c.Text("cli.column.unanswered"), number(h.unanswered[m.ID])},

@@ -55,7 +55,8 @@ type health struct {
 	running    bool
 	unanswered map[int64]int // letters in the inbox of a mailbox that wait for an answer
 	quarantine []models.Quarantine
-	story      // mailboxes and folders
+	logins     logins // nil where they are not shown
+	story             // mailboxes and folders
 }
 
 func (c *cli) statusCommand() *cobra.Command {

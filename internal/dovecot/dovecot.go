@@ -37,7 +37,10 @@ type Options struct {
 	MaxConn   int    // connections of one user from one address; over it NO [LIMIT] or BYE; 0 means 100
 	Bare      bool   // no Sent, Drafts, Trash and Spam: a new mailbox has INBOX only
 	Storage   string // "maildir" (the meaning of "") or "sdbox"
-	Config    string // more lines for the end of dovecot.conf, in the installed version's own language
+	// JWT are the keys of access tokens that are accepted by XOAUTH2 and OAUTHBEARER beside passwords, by algorithm: for
+	// HS256 the secret in base64, for RS256 the public key as PEM. The token's "sub" is the user. See idp.Server.Keys.
+	JWT    map[string][]byte
+	Config string // more lines for the end of dovecot.conf, in the installed version's own language
 }
 
 // Server is a running Dovecot. Its methods may be called from several goroutines, except KillHard, Restart and Stop.
@@ -135,6 +138,9 @@ func (s *Server) prepare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.writeKeys(o); err != nil {
+		return err
+	}
 	for name, text := range map[string][]byte{"cert.pem": cert.PEM, "key.pem": cert.Key, "dovecot.conf": conf, "log": nil} {
 		path := filepath.Join(s.Dir, name)
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -142,6 +148,28 @@ func (s *Server) prepare(ctx context.Context, o Options) error {
 		}
 		if err := ward.Own(path); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// writeKeys puts the keys of access tokens where Dovecot looks for those of tokens that name none.
+func (s *Server) writeKeys(o Options) error {
+	if len(o.JWT) == 0 {
+		return nil
+	}
+	files := map[string][]byte{"oauth2.conf": []byte("introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix=" +
+		s.Dir + "/jwt/\nusername_attribute = sub\n")}
+	for alg, key := range o.JWT {
+		files["jwt/default/"+alg+"/default"] = key
+	}
+	for name, text := range files {
+		path := filepath.Join(s.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("make a folder for keys: %w", err)
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
 	return nil

@@ -56,12 +56,17 @@ type Failure struct {
 
 // Options say how the sink behaves. The zero value is a plain server that wants no login.
 type Options struct {
-	User, Password string       // when set, AUTH PLAIN with these is needed before MAIL; it is offered without TLS too
-	STARTTLS       bool         // offer STARTTLS
-	ImplicitTLS    bool         // speak TLS from the first byte, as on port 465
-	MaxSize        int64        // announced by SIZE and enforced, in bytes; 0 means no limit
-	Failures       []Failure    // the first that fits strikes
-	OnLetter       func(Letter) // called for every accepted letter before the sender hears of it; may be nil
+	User, Password string // when set, AUTH PLAIN with these is needed before MAIL; it is offered without TLS too
+	// Tokens are the access tokens that are accepted, by user; when set, a login is needed before MAIL. Mechanisms are those
+	// that are offered for them: "XOAUTH2", "OAUTHBEARER"; nil means both.
+	Tokens     map[string]string
+	Mechanisms []string
+
+	STARTTLS    bool         // offer STARTTLS
+	ImplicitTLS bool         // speak TLS from the first byte, as on port 465
+	MaxSize     int64        // announced by SIZE and enforced, in bytes; 0 means no limit
+	Failures    []Failure    // the first that fits strikes
+	OnLetter    func(Letter) // called for every accepted letter before the sender hears of it; may be nil
 }
 
 // Server is a running sink. Its methods may be called from several goroutines.
@@ -236,14 +241,21 @@ type session struct {
 
 // AuthMechanisms is part of smtp.AuthSession.
 func (c *session) AuthMechanisms() []string {
-	if c.sink.opts.User == "" {
-		return nil
+	var list []string
+	if c.sink.opts.User != "" {
+		list = append(list, sasl.Plain)
 	}
-	return []string{sasl.Plain}
+	if c.sink.opts.Tokens != nil {
+		list = append(list, c.sink.tokenMechanisms()...)
+	}
+	return list
 }
 
 // Auth is part of smtp.AuthSession.
-func (c *session) Auth(string) (sasl.Server, error) {
+func (c *session) Auth(mechanism string) (sasl.Server, error) {
+	if c.sink.opts.Tokens != nil && slices.Contains(c.sink.tokenMechanisms(), mechanism) {
+		return &tokenServer{session: c, bearer: mechanism == sasl.OAuthBearer}, nil
+	}
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if user != c.sink.opts.User || password != c.sink.opts.Password {
 			return smtp.ErrAuthFailed
@@ -255,7 +267,7 @@ func (c *session) Auth(string) (sasl.Server, error) {
 
 // Mail is part of smtp.Session.
 func (c *session) Mail(from string, _ *smtp.MailOptions) error {
-	if c.sink.opts.User != "" && c.user == "" {
+	if (c.sink.opts.User != "" || c.sink.opts.Tokens != nil) && c.user == "" {
 		return smtp.ErrAuthRequired
 	}
 	c.letter = Letter{From: from, User: c.user}
