@@ -18,7 +18,7 @@ func TestBatchQueries(t *testing.T) {
 		o := newOffice(t, db, "sales@firma.example")
 		a := newLetter(t, db, "a", func(l *models.Letter) { l.Text = "long" })
 		b := newLetter(t, db, "b", nil, a.MessageID, "unknown@x.example")
-		byPrint, err := q.LettersByFingerprint(ctx, []string{a.Fingerprint, "none", ""})
+		byPrint, err := q.KnownLetters(ctx, []string{a.Fingerprint, "none", ""})
 		must(t, err)
 		if got := byPrint[a.Fingerprint]; len(byPrint) != 1 || got.ID != a.ID || got.Text != "" {
 			t.Errorf("by fingerprint: %+v", byPrint)
