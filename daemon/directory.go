@@ -61,7 +61,24 @@ func (d *directory) foresee(ctx context.Context, letters []models.Letter) error 
 	if _, err := d.ByAddresses(ctx, addresses); err != nil {
 		return err
 	}
-	_, err := d.ByDomains(ctx, domains)
+	if _, err := d.ByDomains(ctx, domains); err != nil {
+		return err
+	}
+	return d.loadDeals(ctx)
+}
+
+// loadDeals reads the open deals of all clients that were met.
+func (d *directory) loadDeals(ctx context.Context) error {
+	var missing []int64
+	for id := range d.names {
+		if _, ok := d.deals[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	open, err := d.q.OpenDealsOf(ctx, missing)
+	for _, id := range missing {
+		d.deals[id] = open[id]
+	}
 	return err
 }
 

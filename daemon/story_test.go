@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,8 +110,12 @@ func (s *teller) outbound(from string) mail {
 	return m
 }
 
-// story is one and the same mail each time: 2,000 letters in two mailboxes.
+// story is one and the same mail each time, in two mailboxes: some 800 letters, or as many as KONTROL_STORY says.
 func story() []part {
+	total, err := strconv.Atoi(os.Getenv("KONTROL_STORY"))
+	if err != nil {
+		total = 800
+	}
 	s := &teller{r: rand.New(rand.NewPCG(1, 2)), at: day.AddDate(0, 0, -60)}
 	s.long = []mail{{id: "long@romashka.example", from: ivan, to: anna, subject: "Долгий разговор"}}
 	plan := []part{
@@ -119,7 +124,7 @@ func story() []part {
 		{who: anna, role: models.FolderControl},
 	}
 	for i, n := range []int{500, 400, 500, 250, 300, 50} {
-		for range n {
+		for range n * total / 2000 {
 			if plan[i].role == models.FolderSent {
 				plan[i].letters = append(plan[i].letters, s.outbound(plan[i].who))
 			} else {
@@ -237,7 +242,7 @@ func TestStoryInBatches(t *testing.T) {
 			filed++
 		}
 	}
-	if filed < 100 {
+	if filed < 40 {
 		t.Fatalf("a dull story: %d letters answered", filed)
 	}
 	for _, size := range []int{1, 50, 500} {
@@ -248,17 +253,6 @@ func TestStoryInBatches(t *testing.T) {
 				}
 				h := live(t, url, size)
 				got := h.outcome()
-				if dir := os.Getenv("STORY_DUMP"); dir != "" { //GOLDEN
-					kind, _, _ := strings.Cut(url, ":")                                                                                                                       //GOLDEN
-					var full []string                                                                                                                                         //GOLDEN
-					for _, q := range []string{"threads", "letters", "letter_references", "locations", "links", "folders", "quarantines", "decisions", "filings", "events"} { //GOLDEN
-						for _, l := range h.rows("SELECT * FROM " + q + " ORDER BY id") { //GOLDEN
-							full = append(full, q+" "+l) //GOLDEN
-						} //GOLDEN
-					} //GOLDEN
-					full = append(full, h.rows("SELECT kind, count(*) FROM river_job GROUP BY kind")...)                        //GOLDEN
-					h.must(os.WriteFile(fmt.Sprintf("%s/%s-%d.txt", dir, kind, size), []byte(strings.Join(full, "\n")), 0o600)) //GOLDEN
-				} //GOLDEN
 				for i := range max(len(got), len(want)) {
 					if i >= len(got) || i >= len(want) || got[i] != want[i] {
 						t.Fatalf("line %d of %d and %d:\n%s\nwant\n%s", i, len(got), len(want), at(got, i), at(want, i))

@@ -33,11 +33,7 @@ func cleanLine(s string, limit int) string {
 		n++
 	}
 	// Last, because what was taken out may have stood between a letter and its mark.
-	line := out.String()
-	if strings.IndexFunc(line, func(r rune) bool { return !alwaysNFC(r) }) >= 0 {
-		line = norm.NFC.String(line)
-	}
-	return cutRunes(line, limit)
+	return cutRunes(nfc(out.String()), limit)
 }
 
 // cutRunes cuts s to at most limit characters, without a blank at the end.
@@ -118,6 +114,16 @@ func cleanRunes(s string) (clean string, simple bool) {
 // Russian and Western letters are made of: none of them is composed with the one before, or stands for another.
 func alwaysNFC(r rune) bool {
 	return r < 0x300 || r >= 0x400 && r <= 0x482 || r >= 0x48a && r <= 0x52f || r >= 0x2010 && r <= 0x2027 || r == 0x2116 || r == utf8.RuneError
+}
+
+// nfc returns s in NFC.
+func nfc(s string) string {
+	for _, r := range s {
+		if !alwaysNFC(r) || r == utf8.RuneError {
+			return norm.NFC.String(s)
+		}
+	}
+	return s
 }
 
 // cutUTF8 cuts s to at most limit octets without breaking a character.

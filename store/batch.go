@@ -20,14 +20,6 @@ func (tx *Tx) LockThreads(ctx context.Context) error {
 	return failed("lock threads", tx.lockFor(ctx, lockThreads))
 }
 
-// LettersOfThreads returns the letters of the threads by thread, oldest first, without their Text.
-func (q *Queries) LettersOfThreads(ctx context.Context, threadIDs []int64) (map[int64][]models.Letter, error) {
-	rows, err := findIn[models.Letter](q.on(ctx).Omit("text"), "thread_id", threadIDs, func(g *gorm.DB) *gorm.DB {
-		return g.Order("arrived_at, id")
-	})
-	return group(rows, func(l models.Letter) int64 { return l.ThreadID }), failed("read letters of threads", err)
-}
-
 // FilingsOfLetters returns all filings of the letters by letter, by ascending id.
 func (q *Queries) FilingsOfLetters(ctx context.Context, letterIDs []int64) (map[int64][]models.Filing, error) {
 	rows, err := findIn[models.Filing](q.on(ctx), "letter_id", letterIDs, byIDOrder)
