@@ -1,125 +1,174 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"kontrol/deals"
 	"kontrol/models"
 	"kontrol/rules"
+	"kontrol/store"
 )
 
-// conversations is everything the rules want to know about some threads. It is read with a fixed number of queries,
-// whatever there is.
+// conversations is what the rules want to know about some threads: of each the letters that lie in an inbox, and what
+// the department has sent. It is read with a fixed number of queries, whatever there is.
 type conversations struct {
 	w         *work
-	letters   map[int64][]models.Letter // by thread
-	refs      map[int64][]string
-	copies    map[int64][]models.Location // every copy there is or was, by letter
-	links     map[int64][]models.Link
-	last      map[int64]models.Decision // by location
+	threads   map[int64]*conversation
+	links     map[int64][]models.Link // by letter
+	last      map[int64]store.LastDecision
 	filings   map[int64][]models.Filing // by location, oldest first
 	mailboxes map[int64]models.Mailbox
 	folders   map[int64]map[models.FolderRole]models.Folder // by mailbox
 	cards     map[int64]*clientFacts
 }
 
+// conversation is one thread. It grows with what was sent in it and what is still in an inbox.
+type conversation struct {
+	inInbox    []store.CopyToDecide
+	sent       []store.CopyToDecide
+	since      time.Time // the oldest letter in an inbox
+	siblings   []rules.Sibling
+	starred    bool
+	wroteSince bool // the department has written in it since the first look
+}
+
 // clientFacts is what the rules want to know about a client.
 type clientFacts struct {
-	client    models.Client
-	addresses []string
-	deals     []models.Deal // open ones
+	*store.ClientToDecide
+	deals []models.Deal // open ones
 }
 
 func (w *work) conversations(ctx context.Context, threads []int64) (*conversations, error) {
-	c := &conversations{w: w, copies: map[int64][]models.Location{}, links: map[int64][]models.Link{},
-		filings: map[int64][]models.Filing{}, mailboxes: map[int64]models.Mailbox{},
+	c := &conversations{w: w, threads: map[int64]*conversation{}, mailboxes: map[int64]models.Mailbox{},
 		folders: map[int64]map[models.FolderRole]models.Folder{}, cards: map[int64]*clientFacts{}}
-	var err error
-	if c.letters, err = w.tx.LettersOfThreads(ctx, threads); err != nil {
+	if err := c.readOffice(ctx); err != nil {
 		return nil, err
 	}
-	var ids []int64
-	for _, list := range c.letters {
-		for _, l := range list {
-			ids = append(ids, l.ID)
-		}
+	copies, letters, err := c.readCopies(ctx, threads)
+	if err != nil || len(copies) == 0 {
+		return c, err
 	}
-	if c.refs, err = w.tx.ReferencesOf(ctx, ids); err != nil {
+	if err := c.readSiblings(ctx); err != nil {
 		return nil, err
 	}
-	inInbox, err := c.readCopies(ctx, ids)
-	if err != nil {
+	if c.last, err = w.tx.LastDecisions(ctx, copies); err != nil {
 		return nil, err
 	}
-	if c.last, err = w.tx.LastDecisions(ctx, inInbox); err != nil {
+	if c.filings, err = w.tx.FilingsToDecide(ctx, copies); err != nil {
 		return nil, err
 	}
-	filings, err := w.tx.FilingsOfLocations(ctx, inInbox)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range filings {
-		c.filings[f.LocationID] = append(c.filings[f.LocationID], f)
-	}
-	if err := c.readClients(ctx, ids); err != nil {
-		return nil, err
-	}
-	return c, c.readOffice(ctx)
+	return c, c.readClients(ctx, letters)
 }
 
-// readCopies reads where the letters lie and lay, and returns the copies that are in an inbox now.
-func (c *conversations) readCopies(ctx context.Context, letters []int64) ([]int64, error) {
-	copies, err := c.w.tx.LocationsOfLetters(ctx, letters)
+// readCopies reads where the letters lie and lay, and returns the copies that are in an inbox now and their letters. A
+// mailbox that is not ours any more does not count.
+func (c *conversations) readCopies(ctx context.Context, threads []int64) (copies, letters []int64, err error) {
+	all, err := c.w.tx.CopiesToDecide(ctx, threads)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var inInbox []int64
-	for _, l := range copies {
-		c.copies[l.LetterID] = append(c.copies[l.LetterID], l)
-		if isIn(l, models.FolderInbox) {
-			inInbox = append(inInbox, l.ID)
+	slices.SortFunc(all, func(a, b store.CopyToDecide) int {
+		return cmp.Or(a.Letter.ArrivedAt.Compare(b.Letter.ArrivedAt), cmp.Compare(a.Letter.ID, b.Letter.ID), cmp.Compare(a.Location.ID, b.Location.ID))
+	})
+	for _, k := range all {
+		t := c.threads[k.Letter.ThreadID]
+		if t == nil {
+			t = &conversation{since: k.Letter.ArrivedAt}
+			c.threads[k.Letter.ThreadID] = t
+		}
+		live := k.Location.GoneAt == nil
+		t.starred = t.starred || live && k.Location.Flagged()
+		if k.Role == models.FolderSent {
+			t.sent = append(t.sent, k)
+			t.wroteSince = t.wroteSince || !k.Location.FirstLook
+		}
+		if k.Role == models.FolderInbox && live && c.mailboxes[k.Location.MailboxID].State != models.MailboxRemoved {
+			if len(t.inInbox) == 0 {
+				t.since = k.Letter.ArrivedAt
+			}
+			t.inInbox = append(t.inInbox, k)
+			copies, letters = append(copies, k.Location.ID), append(letters, k.Letter.ID)
 		}
 	}
-	return inInbox, nil
+	return copies, letters, nil
 }
 
-// isIn reports whether a copy is in the folder now.
-func isIn(l models.Location, role models.FolderRole) bool {
-	return l.GoneAt == nil && l.Folder != nil && l.Folder.Role == role
+// readSiblings makes what the rules see of the other letters of a thread: the sent ones, and the ones that a sent one
+// names and that are no older than some letter in an inbox: only those can show that it was answered. A letter counts as
+// sent when a copy of it lies or lay in a Sent folder: a person who clears Sent has answered all the same.
+func (c *conversations) readSiblings(ctx context.Context) error {
+	var threads, sent []int64
+	var since time.Time
+	for id, t := range c.threads {
+		if len(t.inInbox) == 0 || len(t.sent) == 0 {
+			continue
+		}
+		if len(threads) == 0 || t.since.Before(since) {
+			since = t.since
+		}
+		threads = append(threads, id)
+		for _, k := range t.sent {
+			sent = append(sent, k.Letter.ID)
+		}
+	}
+	later, err := c.w.tx.LaterLetters(ctx, threads, since)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, 0, len(later))
+	byThread := map[int64][]models.Letter{}
+	for _, l := range later {
+		if !l.ArrivedAt.Before(c.threads[l.ThreadID].since) {
+			ids = append(ids, l.MessageID)
+			byThread[l.ThreadID] = append(byThread[l.ThreadID], l)
+		}
+	}
+	refs, err := c.w.tx.Naming(ctx, sent, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range threads {
+		c.threads[id].join(c.mailboxes, refs, byThread[id])
+	}
+	return nil
+}
+
+// join makes the siblings of a thread of what was read.
+func (t *conversation) join(mailboxes map[int64]models.Mailbox, refs map[int64][]string, later []models.Letter) {
+	named, isSent := map[string]bool{}, map[int64]bool{}
+	for _, k := range t.sent {
+		t.siblings = append(t.siblings, rules.Sibling{
+			Letter: k.Letter, References: refs[k.Letter.ID], Sent: true, Draft: k.Location.Draft(), MailboxAddress: mailboxes[k.Location.MailboxID].Address,
+		})
+		isSent[k.Letter.ID] = true
+		for _, id := range refs[k.Letter.ID] {
+			named[id] = true
+		}
+	}
+	for _, l := range later {
+		if named[l.MessageID] && !isSent[l.ID] {
+			t.siblings = append(t.siblings, rules.Sibling{Letter: l})
+		}
+	}
 }
 
 // readClients reads whose the letters are.
 func (c *conversations) readClients(ctx context.Context, letters []int64) error {
-	links, err := c.w.tx.CurrentLinks(ctx, letters)
+	links, cards, err := c.w.tx.LinksToDecide(ctx, letters)
 	if err != nil {
 		return err
 	}
-	clients := map[int64]bool{}
-	for _, l := range links {
-		c.links[l.LetterID] = append(c.links[l.LetterID], l)
-		clients[l.ClientID] = true
-	}
-	ids := slices.Sorted(maps.Keys(clients))
-	cards, err := c.w.tx.Clients(ctx, ids)
+	c.links = links
+	open, err := c.w.tx.OpenDealsOf(ctx, slices.Sorted(maps.Keys(cards)))
 	if err != nil {
 		return err
 	}
-	open, err := c.w.tx.OpenDealsOf(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, card := range cards {
-		f := &clientFacts{client: card.Client, deals: open[card.ID]}
-		for _, contact := range card.Contacts {
-			for _, p := range contact.Points {
-				if p.Kind == models.PointEmail {
-					f.addresses = append(f.addresses, p.Value)
-				}
-			}
-		}
-		c.cards[card.ID] = f
+	for id, card := range cards {
+		c.cards[id] = &clientFacts{ClientToDecide: card, deals: open[id]}
 	}
 	return nil
 }
@@ -146,79 +195,13 @@ func (c *conversations) readOffice(ctx context.Context) error {
 	return nil
 }
 
-// letter returns a letter of the thread by ID.
-func (c *conversations) letter(threadID, id int64) (models.Letter, bool) {
-	i := slices.IndexFunc(c.letters[threadID], func(l models.Letter) bool { return l.ID == id })
-	if i < 0 {
-		return models.Letter{}, false
-	}
-	return c.letters[threadID][i], true
-}
-
-// starred reports whether a person has starred a letter of the thread.
-func (c *conversations) starred(threadID int64) bool {
-	for _, l := range c.letters[threadID] {
-		for _, loc := range c.copies[l.ID] {
-			if loc.GoneAt == nil && loc.Flagged() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// siblings shows to the rules those letters of a thread that can matter: the sent ones, and the ones that a sent one
-// names. A letter counts as sent when a copy of it lies or lay in a Sent folder: a person who clears Sent has answered
-// all the same.
-func (c *conversations) siblings(threadID int64) []rules.Sibling {
-	var list []rules.Sibling
-	named, sent := map[string]bool{}, map[int64]bool{}
-	for _, l := range c.letters[threadID] {
-		for _, loc := range c.copies[l.ID] {
-			if loc.Folder == nil || loc.Folder.Role != models.FolderSent {
-				continue
-			}
-			list = append(list, rules.Sibling{
-				Letter: l, References: c.refs[l.ID], Sent: true, Draft: loc.Draft(), MailboxAddress: c.mailboxes[loc.MailboxID].Address,
-			})
-			sent[l.ID] = true
-			for _, id := range c.refs[l.ID] {
-				named[id] = true
-			}
-		}
-	}
-	for _, l := range c.letters[threadID] {
-		if named[l.MessageID] && !sent[l.ID] {
-			list = append(list, rules.Sibling{Letter: l, References: c.refs[l.ID]})
-		}
-	}
-	return list
-}
-
-// threadView is what the rules see of a thread, whichever of its letters is decided about.
-type threadView struct {
-	siblings   []rules.Sibling
-	starred    bool
-	wroteSince bool // the department has written in it since the first look
-}
-
-func (c *conversations) view(threadID int64) threadView {
-	v := threadView{siblings: c.siblings(threadID), starred: c.starred(threadID)}
-	for _, l := range c.letters[threadID] {
-		for _, loc := range c.copies[l.ID] {
-			v.wroteSince = v.wroteSince || (loc.Folder != nil && loc.Folder.Role == models.FolderSent && !loc.FirstLook)
-		}
-	}
-	return v
-}
-
-// facts gathers what the rules want to know about one copy of a letter.
-func (c *conversations) facts(ctx context.Context, letter models.Letter, loc models.Location, v threadView) (rules.Facts, error) {
+// facts gathers what the rules want to know about one copy of a letter in an inbox.
+func (c *conversations) facts(ctx context.Context, letter models.Letter, loc models.Location, v *conversation) (rules.Facts, error) {
 	w := c.w
 	f := rules.Facts{
 		Letter: letter, Thread: v.siblings, StarredInThread: v.starred, Now: w.now,
 		Copy: rules.Copy{
-			FolderRole: loc.Folder.Role, Flagged: loc.Flagged(), Deleted: loc.Deleted(), HandsOff: loc.HandsOff,
+			FolderRole: models.FolderInbox, Flagged: loc.Flagged(), Deleted: loc.Deleted(), HandsOff: loc.HandsOff,
 			// What the department wrote after Kontrol came is today's work, however old the letter that it answers.
 			FirstLook: loc.FirstLook && !v.wroteSince,
 		},
@@ -233,7 +216,7 @@ func (c *conversations) facts(ctx context.Context, letter models.Letter, loc mod
 		return f, nil
 	}
 	card := c.cards[links[0].ClientID]
-	f.Client, f.ClientAddresses = &card.client, card.addresses
+	f.Client, f.ClientAddresses = &card.Client, card.Addresses
 	var err error
 	f.Deals, err = c.deals(ctx, card, links[0].DealID)
 	return f, err

@@ -3,15 +3,16 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/riverqueue/river"
 
 	"kontrol/models"
 	"kontrol/rules"
+	"kontrol/store"
 )
 
 // decideTouched decides anew about every copy in an inbox whose thread the transaction touched.
@@ -32,11 +33,13 @@ func (w *work) decideTouched(ctx context.Context) error {
 		return err
 	}
 	for _, id := range threads {
-		if err := w.decideThread(ctx, c, id); err != nil {
-			return err
+		if t := c.threads[id]; t != nil {
+			if err := w.decideThread(ctx, c, t); err != nil {
+				return err
+			}
 		}
 	}
-	if err := w.tx.AddDecisions(ctx, w.decisions); err != nil {
+	if err := w.storeDecisions(ctx, c); err != nil {
 		return err
 	}
 	for id := range w.pokes { // a backstop: the poke after the commit may be lost with the process
@@ -48,27 +51,22 @@ func (w *work) decideTouched(ctx context.Context) error {
 }
 
 // decideThread decides about the copies of a thread's letters that lie in the inbox of a mailbox that is still ours.
-func (w *work) decideThread(ctx context.Context, c *conversations, threadID int64) error {
-	view := c.view(threadID)
-	for _, l := range c.letters[threadID] {
-		for _, loc := range c.copies[l.ID] {
-			if !isIn(loc, models.FolderInbox) || c.mailboxes[loc.MailboxID].State == models.MailboxRemoved {
-				continue
-			}
-			facts, err := c.facts(ctx, l, loc, view)
-			if err != nil {
-				return err
-			}
-			if err := w.carryOut(ctx, c, loc, l, rules.Decide(facts)); err != nil {
-				return err
-			}
+func (w *work) decideThread(ctx context.Context, c *conversations, t *conversation) error {
+	for _, k := range t.inInbox {
+		facts, err := c.facts(ctx, k.Letter, k.Location, t)
+		if err != nil {
+			return err
+		}
+		if err := w.carryOut(ctx, c, k, rules.Decide(facts)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// carryOut stores a decision that says something new and plans or withdraws the move it implies.
-func (w *work) carryOut(ctx context.Context, c *conversations, loc models.Location, letter models.Letter, d models.Decision) error {
+// carryOut notes a decision that says something new and plans or withdraws the move it implies.
+func (w *work) carryOut(ctx context.Context, c *conversations, k store.CopyToDecide, d models.Decision) error {
+	loc := k.Location
 	d.LetterID, d.LocationID, d.MailboxID, d.DecidedAt = loc.LetterID, loc.ID, loc.MailboxID, w.now
 	last, had := c.last[loc.ID]
 	news := !had || !sameDecision(last, d)
@@ -84,9 +82,7 @@ func (w *work) carryOut(ctx context.Context, c *conversations, loc models.Locati
 		}
 		return w.withdraw(ctx, open)
 	case news:
-		if err := w.tx.AddDecision(ctx, &d); err != nil {
-			return err
-		}
+		w.filed = append(w.filed, &d)
 	}
 	switch {
 	case !known:
@@ -100,7 +96,64 @@ func (w *work) carryOut(ctx context.Context, c *conversations, loc models.Locati
 	if err := w.withdraw(ctx, open); err != nil { // it was to go elsewhere
 		return err
 	}
-	return w.plan(ctx, c, loc, letter, target.ID, d)
+	w.plans = append(w.plans, plan{filing: &models.Filing{LocationID: loc.ID, TargetFolderID: target.ID, PlannedAt: w.now}, decision: &d})
+	return nil
+}
+
+// plan is a move that is going to be written into the journal.
+type plan struct {
+	filing   *models.Filing
+	decision *models.Decision
+}
+
+// storeDecisions writes down what was decided, and the moves into the journal.
+func (w *work) storeDecisions(ctx context.Context, c *conversations) error {
+	if err := w.tx.AddDecisions(ctx, w.filed); err != nil {
+		return err
+	}
+	filings := make([]*models.Filing, 0, len(w.plans))
+	for _, p := range w.plans {
+		p.filing.DecisionID = &p.decision.ID
+		filings = append(filings, p.filing)
+	}
+	if err := w.tx.PlanFilings(ctx, filings); err != nil {
+		return err
+	}
+	answers := make([]int64, 0, len(w.plans))
+	for _, p := range w.plans {
+		if p.filing.ID != 0 && p.decision.AnswerID != nil {
+			answers = append(answers, *p.decision.AnswerID)
+		}
+	}
+	at, err := w.tx.ArrivedAt(ctx, answers)
+	if err != nil {
+		return err
+	}
+	for _, p := range w.plans {
+		w.planned(ctx, c, p, at)
+	}
+	return w.tx.AddDecisions(ctx, w.decisions)
+}
+
+// planned notes that a move is in the journal.
+func (w *work) planned(ctx context.Context, c *conversations, p plan, answered map[int64]time.Time) {
+	d := p.decision
+	if p.filing.ID == 0 {
+		// The Mover has finished or begun with this copy since it was read. It belongs to another mailbox's connection.
+		w.in.log.InfoContext(ctx, "letter is being filed already", "mailbox", d.MailboxID, "location", d.LocationID)
+		return
+	}
+	w.pokes[d.MailboxID] = true
+	if d.AnswerID == nil {
+		return
+	}
+	e := w.event(models.EventLetterAnswered, "answered/"+decimal(d.LetterID), d.LetterID, d.MailboxID, models.Say("daemon.event.answered"))
+	if at, ok := answered[*d.AnswerID]; ok {
+		e.OccurredAt = at
+	}
+	if links := c.links[d.LetterID]; len(links) == 1 {
+		e.ClientID, e.DealID = &links[0].ClientID, links[0].DealID
+	}
 }
 
 // withdraw cancels a filing of which nothing has been said to the server yet.
@@ -127,35 +180,18 @@ func (w *work) filingState(all []models.Filing) (open *models.Filing, blocked bo
 	return open, blocked
 }
 
-// plan writes a move into the journal.
-func (w *work) plan(ctx context.Context, c *conversations, loc models.Location, letter models.Letter, target int64, d models.Decision) error {
-	f := models.Filing{LocationID: loc.ID, TargetFolderID: target, DecisionID: &d.ID, PlannedAt: w.now}
-	err := w.tx.PlanFiling(ctx, &f)
-	if errors.Is(err, models.ErrNotFound) || errors.Is(err, models.ErrDuplicate) {
-		// The Mover has finished or begun with this copy since it was read. It belongs to another mailbox's connection.
-		w.in.log.InfoContext(ctx, "letter is being filed already", "mailbox", loc.MailboxID, "location", loc.ID)
-		return nil
+// sameDecision reports whether a decision says what the last one said. The same reasons give the same text; what an
+// earlier version of the program has written may be another text for the same.
+func sameDecision(last store.LastDecision, d models.Decision) bool {
+	if last.Action != d.Action || last.Target != d.Target || last.Rule != d.Rule || !reflect.DeepEqual(last.AnswerID, d.AnswerID) {
+		return false
 	}
-	if err != nil {
-		return err
+	text, err := d.Trace.Value()
+	if err != nil || text == last.Trace {
+		return err == nil
 	}
-	w.pokes[loc.MailboxID] = true
-	if d.AnswerID == nil {
-		return nil
-	}
-	e := w.event(models.EventLetterAnswered, "answered/"+decimal(loc.LetterID), loc.LetterID, loc.MailboxID, models.Say("daemon.event.answered"))
-	if answer, ok := c.letter(letter.ThreadID, *d.AnswerID); ok {
-		e.OccurredAt = answer.ArrivedAt
-	}
-	if links := c.links[loc.LetterID]; len(links) == 1 {
-		e.ClientID, e.DealID = &links[0].ClientID, links[0].DealID
-	}
-	return nil
-}
-
-func sameDecision(a, b models.Decision) bool {
-	return a.Action == b.Action && a.Target == b.Target && a.Rule == b.Rule && reflect.DeepEqual(a.AnswerID, b.AnswerID) &&
-		sameTrace(a.Trace, b.Trace)
+	var before models.Trace
+	return before.Scan(last.Trace) == nil && sameTrace(before, d.Trace)
 }
 
 // sameTrace compares what the traces say. One of them has been stored: its nested phrases are maps now, and its numbers

@@ -28,7 +28,7 @@ const (
 
 // house is a department with two mailboxes, an Intake, and hands to feed it.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	url   string
 	db    *store.DB
 	in    *Intake
@@ -44,7 +44,7 @@ type box struct {
 	folders map[models.FolderRole]*models.Folder
 }
 
-func newHouse(t *testing.T, url string) *house {
+func newHouse(t testing.TB, url string) *house {
 	t.Helper()
 	h := &house{t: t, url: url, now: day, boxes: map[string]*box{}}
 	h.db = storetest.Open(t, store.Config{URL: url, Now: func() time.Time { return h.now }})

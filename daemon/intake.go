@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,20 +57,48 @@ type reading struct {
 // Arrived stores a batch of newly seen copies. See imapsync.Intake.
 func (in *Intake) Arrived(ctx context.Context, a imapsync.Arrival) error {
 	set := in.settings.Load()
-	read := make([]reading, 0, len(a.Letters))
-	for _, c := range a.Letters { // understanding is pure and may be slow: outside the transaction
-		f, err := inbound.Read(inbound.Source{
-			Header: c.Header, Text: c.Text, Size: c.Size, InternalDate: c.InternalDate,
-			TextCut: int64(len(c.Header)+len(c.Text)) < c.Size,
-		}, set.Own)
-		read = append(read, reading{copy: c, facts: f, err: err})
-	}
+	read := readAll(a.Letters, set.Own) // pure, and may be slow: outside the transaction
 	return in.commit(ctx, set, a.Folder.MailboxID, len(read), "take letters in", func(ctx context.Context, w *work) error {
 		if err := w.takeBatch(ctx, a, read); err != nil {
 			return err
 		}
 		return w.tx.AdvanceFolder(ctx, a.Folder)
 	})
+}
+
+// readAtOnce is how many letters one goroutine understands before it looks for more.
+const readAtOnce = 16
+
+// readAll understands letters on all processors. The order stays.
+func readAll(letters []imapsync.Fetched, own inbound.Own) []reading {
+	read := make([]reading, len(letters))
+	one := func(i int) {
+		c := letters[i]
+		f, err := inbound.Read(inbound.Source{
+			Header: c.Header, Text: c.Text, Size: c.Size, InternalDate: c.InternalDate,
+			TextCut: int64(len(c.Header)+len(c.Text)) < c.Size,
+		}, own)
+		read[i] = reading{copy: c, facts: f, err: err}
+	}
+	var next atomic.Int64
+	work := func() {
+		for {
+			end := int(next.Add(readAtOnce))
+			for i := end - readAtOnce; i < min(end, len(letters)); i++ {
+				one(i)
+			}
+			if end >= len(letters) {
+				return
+			}
+		}
+	}
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(letters)+readAtOnce-1)/readAtOnce) - 1 {
+		all.Go(work)
+	}
+	work()
+	all.Wait()
+	return read
 }
 
 // Changed stores which known copies left a folder and which have other flags. See imapsync.Intake.
@@ -193,6 +223,9 @@ func (in *Intake) commit(ctx context.Context, set *Settings, mailbox int64, lett
 		if err := f(ctx, w); err != nil {
 			return err
 		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
 		if err := w.decideTouched(ctx); err != nil {
 			return err
 		}
@@ -216,6 +249,7 @@ type work struct {
 	dir    *directory
 	linker deals.Linker
 	index  threadIndex
+	staged staged
 
 	// Of the letters in the batch that are known, those stored by this transaction included.
 	known   map[string]models.Letter // by fingerprint
@@ -226,7 +260,9 @@ type work struct {
 	letters   map[int64]bool // letters whose threads are to be decided anew
 	threads   map[int64]bool
 	events    []*models.Event
-	decisions []*models.Decision
+	decisions []*models.Decision // that leave a letter where it is
+	filed     []*models.Decision // that want a letter filed
+	plans     []plan
 	pokes     map[int64]bool // mailboxes with newly planned moves
 }
 
@@ -237,7 +273,7 @@ func newWork(in *Intake, tx *store.Tx, set *Settings) *work {
 		dir: dir, linker: deals.Linker{Dir: dir},
 		index: threadIndex{named: map[string][]int64{}, naming: map[string][]int64{}, into: map[int64]int64{}},
 		known: map[string]models.Letter{}, copies: map[int64][]models.Location{}, filings: map[int64][]models.Filing{},
-		resets: map[int64][]time.Time{}, letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
+		staged: newStaged(), resets: map[int64][]time.Time{}, letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
 	}
 }
 

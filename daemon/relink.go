@@ -84,11 +84,7 @@ func (w *work) relink(ctx context.Context, letters []models.Letter) (int, error)
 		if len(found.Links) == 0 {
 			continue
 		}
-		links, err := w.tie(ctx, l, found.Links)
-		if err != nil {
-			return 0, err
-		}
-		w.dir.tied(l.ThreadID, links)
+		w.dir.joined(l, w.tie(l, found.Links))
 		w.letters[l.ID] = true
 		n++
 	}

@@ -8,15 +8,16 @@ import (
 	"kontrol/imapsync"
 	"kontrol/inbound"
 	"kontrol/models"
+	"kontrol/store"
 )
 
 // takeBatch stores the copies of one batch and puts the unreadable ones into quarantine.
 func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading) error {
-	fresh, err := w.unknownCopies(ctx, a.Folder, read)
+	fresh, back, err := w.unknownCopies(ctx, a.Folder, read)
 	if err != nil {
 		return err
 	}
-	if err := w.prepare(ctx, fresh); err != nil {
+	if err := w.prepare(ctx, fresh, back); err != nil {
 		return err
 	}
 	var taken []uint32
@@ -25,7 +26,7 @@ func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading
 			err = w.quarantine(ctx, a.Folder, imapsync.BadLetter{UID: r.copy.UID, Reason: r.err.Error()})
 		} else {
 			taken = append(taken, r.copy.UID)
-			err = w.take(ctx, a, r)
+			err = w.take(ctx, a, r, back[r.copy.UID])
 		}
 		if err != nil {
 			return err
@@ -40,50 +41,61 @@ func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading
 }
 
 // unknownCopies leaves out the copies that were taken in before a crash or moved here by us. One that was taken for gone
-// and is there again is taken in again.
-func (w *work) unknownCopies(ctx context.Context, f models.Folder, read []reading) ([]reading, error) {
+// and is there again (it is named in back) is taken in again.
+func (w *work) unknownCopies(ctx context.Context, f models.Folder, read []reading) (fresh []reading, back map[uint32]bool, err error) {
 	uids := make([]uint32, 0, len(read))
 	for _, r := range read {
 		uids = append(uids, r.copy.UID)
 	}
 	known, err := w.tx.LocationByUID(ctx, f.ID, f.UIDValidity, uids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	have := make(map[uint32]bool, len(known))
+	have := make(map[uint32]bool, len(read))
+	back = map[uint32]bool{}
 	for _, l := range known {
 		have[l.UID] = l.GoneAt == nil
+		back[l.UID] = l.GoneAt != nil
 	}
-	fresh := make([]reading, 0, len(read))
+	fresh = make([]reading, 0, len(read))
 	for _, r := range read {
 		if !have[r.copy.UID] {
 			fresh = append(fresh, r)
 			have[r.copy.UID] = true
 		}
 	}
-	return fresh, nil
+	return fresh, back, nil
 }
 
-// prepare reads at once what taking in the letters of a batch will ask for.
-func (w *work) prepare(ctx context.Context, list []reading) error {
+// prepare reads at once what taking in the letters of a batch will ask for, and reserves the IDs that it will give.
+func (w *work) prepare(ctx context.Context, list []reading, back map[uint32]bool) error {
 	prints := make([]string, 0, len(list))
+	copies := 0
 	for _, r := range list {
 		if r.err == nil {
 			prints = append(prints, r.facts.Letter.Fingerprint)
+			if !back[r.copy.UID] {
+				copies++
+			}
 		}
 	}
 	var err error
-	if w.known, err = w.tx.LettersByFingerprint(ctx, prints); err != nil {
+	if w.known, err = w.tx.KnownLetters(ctx, prints); err != nil {
 		return err
 	}
 	if err := w.loadHistory(ctx); err != nil {
 		return err
 	}
 	facts, letters := make([]inbound.Facts, 0, len(list)), make([]models.Letter, 0, len(list))
+	unknown := map[string]bool{}
 	for _, r := range list {
 		if _, ok := w.known[r.facts.Letter.Fingerprint]; !ok && r.err == nil {
+			unknown[r.facts.Letter.Fingerprint] = true
 			facts, letters = append(facts, r.facts), append(letters, r.facts.Letter)
 		}
+	}
+	if err := w.reserve(ctx, len(unknown), copies); err != nil {
+		return err
 	}
 	if err := w.loadIndex(ctx, facts); err != nil {
 		return err
@@ -109,7 +121,7 @@ func (w *work) quarantine(ctx context.Context, f models.Folder, b imapsync.BadLe
 func folderName(f models.Folder) models.Phrase { return models.Say("folder." + string(f.Role)) }
 
 // take stores one copy: the letter if it is new, its thread and links, and where it lies.
-func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading) error {
+func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back bool) error {
 	letter, known := w.known[r.facts.Letter.Fingerprint]
 	if !known {
 		var err error
@@ -132,8 +144,13 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading) error {
 			return err
 		}
 	}
-	if _, err := w.tx.AddLocation(ctx, &loc); err != nil {
-		return err
+	if back { // it keeps the letter that it was first bound to
+		if _, err := w.tx.AddLocation(ctx, &loc); err != nil {
+			return err
+		}
+	} else {
+		loc.ID = w.staged.copyID()
+		w.staged.copies = append(w.staged.copies, loc)
 	}
 	folder := a.Folder
 	loc.Folder = &folder
@@ -149,6 +166,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	if letter.ArrivedAt.IsZero() { // no clock in it can be read
 		letter.ArrivedAt = w.now
 	}
+	store.FitLetter(&letter)
 	var err error
 	if letter.ThreadID, err = w.threadFor(ctx, &letter, facts); err != nil {
 		return letter, err
@@ -160,21 +178,13 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	if len(found.Links) > 0 { // strangers' bodies are not kept
 		letter.Text = facts.Text
 	}
-	created, err := w.tx.UpsertLetter(ctx, &letter, facts.References)
-	if err != nil {
-		return letter, err
-	}
-	if !created { // cannot be while threads are locked
-		return letter, models.Temporary(fmt.Errorf("store letter: letter %d came from elsewhere meanwhile", letter.ID))
-	}
-	links, err := w.tie(ctx, letter, found.Links)
-	if err != nil {
-		return letter, err
-	}
+	letter.ID = w.staged.letterID()
+	w.staged.add(letter, facts.References, found.Links)
+	links := w.tie(letter, found.Links)
 	w.index.add(letter, newest(facts.References))
+	letter.Text = ""
 	w.dir.joined(letter, links)
 	w.introduce(f, letter)
-	letter.Text = ""
 	return letter, nil
 }
 
@@ -197,17 +207,21 @@ func (w *work) subject(l models.Letter) deals.Subject {
 	return deals.Subject{Letter: l, Own: w.set.Own.Has, OwnDomain: func(d string) bool { return w.set.Own.Domains[d] }}
 }
 
-// tie stores the links that were found for a letter, with an event for each, and returns them as stored.
-func (w *work) tie(ctx context.Context, letter models.Letter, found []models.Link) ([]models.Link, error) {
+// tie stages the links that were found for a letter and returns them. They have their IDs when they are stored; until then
+// they have some that come after all others, in their order.
+func (w *work) tie(letter models.Letter, found []models.Link) []models.Link {
 	links := make([]models.Link, 0, len(found))
 	for _, l := range found {
 		l.LetterID, l.Actor, l.CreatedAt = letter.ID, actor, w.now
-		if err := w.tx.AddLink(ctx, &l); err != nil {
-			return nil, err
-		}
+		l.ID = w.staged.provisional()
+		l.Client = w.dir.client(l.ClientID)
+		stored := l
+		stored.Client = nil
+		w.staged.links = append(w.staged.links, &stored)
+		e := w.event(models.EventLetterLinked, "", letter.ID, 0, l.Evidence)
+		e.ClientID, e.DealID = &stored.ClientID, stored.DealID
+		w.staged.linked = append(w.staged.linked, e)
 		links = append(links, l)
-		e := w.event(models.EventLetterLinked, fmt.Sprintf("linked/%d/%d", letter.ID, l.ID), letter.ID, 0, l.Evidence)
-		e.ClientID, e.DealID = &l.ClientID, l.DealID
 	}
-	return links, nil
+	return links
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -108,26 +109,27 @@ func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.F
 		}
 	}
 	if len(threads) == 0 {
-		t := models.Thread{BaseSubject: letter.BaseSubject, LastAt: letter.ArrivedAt, CreatedAt: w.now}
-		if err := w.tx.CreateThread(ctx, &t); err != nil {
-			return 0, err
-		}
-		w.dir.began(t.ID)
-		return t.ID, nil
+		id := w.staged.begin(models.Thread{BaseSubject: letter.BaseSubject, LastAt: letter.ArrivedAt, CreatedAt: w.now})
+		w.dir.began(id)
+		return id, nil
 	}
 	for _, younger := range threads[1:] {
 		if err := w.merge(ctx, threads[0], younger); err != nil {
 			return 0, err
 		}
 	}
-	return threads[0], w.tx.TouchThread(ctx, threads[0], letter.ArrivedAt)
+	w.staged.touch(threads[0], letter.ArrivedAt)
+	return threads[0], nil
 }
 
 // merge empties the younger thread into the elder.
 func (w *work) merge(ctx context.Context, elder, younger int64) error {
-	if err := w.tx.MergeThreads(ctx, elder, younger); err != nil {
+	if w.staged.isNew(younger) {
+		w.staged.merge(elder, younger)
+	} else if err := w.tx.MergeThreads(ctx, elder, younger); err != nil {
 		return err
 	}
+	w.staged.inherit(elder, younger)
 	w.index.into[younger] = elder
 	w.dir.merged(elder, younger)
 	return nil
@@ -143,14 +145,13 @@ func (w *work) threadBySubject(ctx context.Context, letter *models.Letter) (int6
 	if err != nil || len(found.Links) != 1 {
 		return 0, err
 	}
-	same, err := w.tx.LettersBySubject(ctx, letter.BaseSubject, found.Links[0].ClientID, letter.ArrivedAt.Add(-subjectWindow))
-	if err != nil {
+	client, since := found.Links[0].ClientID, letter.ArrivedAt.Add(-subjectWindow)
+	newest, err := w.tx.ThreadBySubject(ctx, letter.BaseSubject, client, since, letter.ArrivedAt) // a letter cannot answer what came later
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return 0, err
 	}
-	for _, l := range slices.Backward(same) {
-		if !l.ArrivedAt.After(letter.ArrivedAt) { // a letter cannot answer what came later
-			return l.ThreadID, nil
-		}
+	if l, ok := w.staged.bySubject(letter.BaseSubject, client, since, letter.ArrivedAt); ok && (newest.ID == 0 || !l.ArrivedAt.Before(newest.ArrivedAt)) {
+		newest = l // it has the greater ID
 	}
-	return 0, nil
+	return w.index.now(newest.ThreadID), nil
 }

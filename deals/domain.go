@@ -19,6 +19,9 @@ func NormalDomain(s string) (string, bool) {
 	if s == "" || net.ParseIP(s) != nil {
 		return "", false
 	}
+	if plainDomain(s) {
+		return s, true
+	}
 	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(false), idna.VerifyDNSLength(true))
 	d, err := profile.ToASCII(s)
 	if err != nil {
@@ -32,6 +35,33 @@ func NormalDomain(s string) (string, bool) {
 		return "", false
 	}
 	return d, true
+}
+
+// plainDomain reports whether s is in the form of NormalDomain for sure: small Latin letters and digits, hyphens only
+// within a label and not where A-labels have theirs, a last label of letters only.
+func plainDomain(s string) bool {
+	if len(s) > 253 || !strings.Contains(s, ".") {
+		return false
+	}
+	start, digits := 0, false
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] != '.' {
+			c := s[i]
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || i < start+4) {
+				return false
+			}
+			digits = digits || c < 'a'
+			continue
+		}
+		if i == start || i-start > 63 || s[i-1] == '-' {
+			return false
+		}
+		if i == len(s) {
+			return !digits
+		}
+		start, digits = i+1, false
+	}
+	return false
 }
 
 func notInDomain(r rune) bool {

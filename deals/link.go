@@ -3,6 +3,7 @@ package deals
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"kontrol/models"
 )
@@ -94,7 +95,10 @@ func (l Linker) look(ctx context.Context, s Subject) (*view, error) {
 			return nil, fmt.Errorf("find clients by domain: %w", err)
 		}
 	}
-	return w, nil
+	if w.manual {
+		return w, nil
+	}
+	return w, l.lookMembers(ctx, w)
 }
 
 // lookThread reads to whom the thread belongs and who takes part in it.
@@ -116,7 +120,12 @@ func (l Linker) lookThread(ctx context.Context, w *view) error {
 			w.manual = true
 		}
 	}
-	if w.manual {
+	return nil
+}
+
+// lookMembers reads who takes part in the thread, when address and domain leave it open to whom a counterparty belongs.
+func (l Linker) lookMembers(ctx context.Context, w *view) error {
+	if !slices.ContainsFunc(w.parties, func(p party) bool { return !w.settled(p) }) {
 		return nil
 	}
 	for _, t := range w.ties {
@@ -131,6 +140,15 @@ func (l Linker) lookThread(ctx context.Context, w *view) error {
 		w.members[t.client] = set
 	}
 	return nil
+}
+
+// settled reports whether the counterparty belongs to a client of the thread by its address or domain.
+func (w *view) settled(p party) bool {
+	address, known := w.addressOf(p)
+	_, byDomain, registered := w.domainOf(p)
+	return slices.ContainsFunc(w.ties, func(t tie) bool {
+		return known && address.ClientID == t.client || !known && registered && byDomain.ClientID == t.client
+	})
 }
 
 // withDeals turns findings into links and chooses the deal.

@@ -24,7 +24,7 @@ import (
 type fleet struct {
 	t        *testing.T
 	mu       sync.Mutex
-	dovecots map[dovecot.Options]func() (*dovecot.Server, error)
+	dovecots map[string]func() (*dovecot.Server, error) // by their options, written out
 	cyruses  map[cyrus.Options]func() (*cyrus.Server, error)
 	couriers map[courier.Options]func() (*courier.Server, error)
 	cert     func() (testcert.Cert, string, error)
@@ -40,9 +40,10 @@ func (f *fleet) complete() bool {
 func (f *fleet) dovecot(o dovecot.Options) (*dovecot.Server, error) {
 	f.mu.Lock()
 	if f.dovecots == nil {
-		f.dovecots = map[dovecot.Options]func() (*dovecot.Server, error){}
+		f.dovecots = map[string]func() (*dovecot.Server, error){}
 	}
-	start := f.dovecots[o]
+	key := fmt.Sprintf("%+v", o)
+	start := f.dovecots[key]
 	if start == nil {
 		start = sync.OnceValues(func() (*dovecot.Server, error) {
 			s, err := dovecot.Start(f.t.Context(), o)
@@ -51,7 +52,7 @@ func (f *fleet) dovecot(o dovecot.Options) (*dovecot.Server, error) {
 			}
 			return s, err
 		})
-		f.dovecots[o] = start
+		f.dovecots[key] = start
 	}
 	f.mu.Unlock()
 	return start()

@@ -33,7 +33,7 @@ func cleanLine(s string, limit int) string {
 		n++
 	}
 	// Last, because what was taken out may have stood between a letter and its mark.
-	return cutRunes(norm.NFC.String(out.String()), limit)
+	return cutRunes(nfc(out.String()), limit)
 }
 
 // cutRunes cuts s to at most limit characters, without a blank at the end.
@@ -64,15 +64,66 @@ func cleanText(s string, limit int) string {
 	if len(s) > 2*limit {
 		s = s[:2*limit]
 	}
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
-	s = strings.ReplaceAll(s, "\r", "\n")
-	s = strings.Map(func(c rune) rune {
-		if c != '\n' && c != '\t' && unicode.IsControl(c) || c == 0xfeff {
-			return -1
+	out, simple := cleanRunes(s)
+	if !simple {
+		out = norm.NFC.String(out)
+	}
+	return strings.TrimRight(cutUTF8(out, limit), " \t\n")
+}
+
+// cleanRunes does what cleanText promises but for NFC, in one pass, and reports whether the result is in NFC for sure:
+// that is cheaper than asking.
+func cleanRunes(s string) (clean string, simple bool) {
+	out := make([]byte, 0, len(s))
+	simple = true
+	broken := false // the octet before was no UTF-8: many of them become one mark
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			i++
+			broken = false
+			switch {
+			case c >= ' ' && c != 0x7f, c == '\n', c == '\t':
+				out = append(out, c)
+			case c == '\r' && (i == len(s) || s[i] != '\n'):
+				out = append(out, '\n')
+			}
+			continue
 		}
-		return c
-	}, s)
-	return strings.TrimRight(cutUTF8(norm.NFC.String(s), limit), " \t\n")
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			if !broken {
+				out = append(out, "\uFFFD"...)
+			}
+			broken = true
+			i++
+			continue
+		case unicode.IsControl(r), r == 0xfeff:
+		default:
+			simple = simple && alwaysNFC(r)
+			out = append(out, s[i:i+n]...)
+		}
+		broken = false
+		i += n
+	}
+	return string(out), simple
+}
+
+// alwaysNFC reports whether a text of nothing but such characters is in NFC. It says no to many that are, and yes to what
+// Russian and Western letters are made of: none of them is composed with the one before, or stands for another.
+func alwaysNFC(r rune) bool {
+	return r < 0x300 || r >= 0x400 && r <= 0x482 || r >= 0x48a && r <= 0x52f || r >= 0x2010 && r <= 0x2027 || r == 0x2116 || r == utf8.RuneError
+}
+
+// nfc returns s in NFC.
+func nfc(s string) string {
+	for _, r := range s {
+		if !alwaysNFC(r) || r == utf8.RuneError {
+			return norm.NFC.String(s)
+		}
+	}
+	return s
 }
 
 // cutUTF8 cuts s to at most limit octets without breaking a character.

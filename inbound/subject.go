@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // maxBaseSubject bounds the base subject in characters: it stands in an index.
@@ -31,8 +29,8 @@ func BaseSubject(subject string) string {
 
 // foldSubject makes subjects comparable.
 func foldSubject(s string) string {
-	s = strings.ToLower(strings.ToUpper(norm.NFC.String(s))) // the way through capitals folds ſ, ς and their like
-	return cleanLine(strings.ReplaceAll(norm.NFC.String(s), "ё", "е"), 2*maxSubject)
+	s = strings.ToLower(strings.ToUpper(nfc(s))) // the way through capitals folds ſ, ς and their like
+	return cleanLine(strings.ReplaceAll(nfc(s), "ё", "е"), 2*maxSubject)
 }
 
 // stripSubject removes prefixes, tags and trailers of a folded subject.

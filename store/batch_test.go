@@ -18,7 +18,7 @@ func TestBatchQueries(t *testing.T) {
 		o := newOffice(t, db, "sales@firma.example")
 		a := newLetter(t, db, "a", func(l *models.Letter) { l.Text = "long" })
 		b := newLetter(t, db, "b", nil, a.MessageID, "unknown@x.example")
-		byPrint, err := q.LettersByFingerprint(ctx, []string{a.Fingerprint, "none", ""})
+		byPrint, err := q.KnownLetters(ctx, []string{a.Fingerprint, "none", ""})
 		must(t, err)
 		if got := byPrint[a.Fingerprint]; len(byPrint) != 1 || got.ID != a.ID || got.Text != "" {
 			t.Errorf("by fingerprint: %+v", byPrint)
@@ -37,11 +37,6 @@ func TestBatchQueries(t *testing.T) {
 		must(t, err)
 		if slices.Sort(threads); !slices.Equal(threads, []int64{a.ThreadID, b.ThreadID}) {
 			t.Errorf("threads of letters: %v", threads)
-		}
-		letters, err := q.LettersOfThreads(ctx, threads)
-		must(t, err)
-		if got := letters[a.ThreadID]; len(got) != 1 || got[0].ID != a.ID || got[0].Text != "" {
-			t.Errorf("letters of threads: %+v", letters)
 		}
 		resets, err := q.FolderResets(ctx, o.folders[models.FolderInbox].ID)
 		must(t, err)

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 
-	"gorm.io/gorm"
-
 	"kontrol/models"
 )
 
@@ -18,18 +16,6 @@ func (tx *Tx) AddDecision(ctx context.Context, d *models.Decision) error {
 		d.DecidedAt = tx.now()
 	}
 	return failed("store decision", tx.on(ctx).Omit("Letter").Create(d).Error)
-}
-
-// LastDecisions returns the newest decision about each of the copies. Copies without one are missing.
-func (q *Queries) LastDecisions(ctx context.Context, locationIDs []int64) (map[int64]models.Decision, error) {
-	rows, err := findIn[models.Decision](q.on(ctx), "location_id", locationIDs, func(g *gorm.DB) *gorm.DB {
-		return g.Where("NOT EXISTS (SELECT 1 FROM decisions later WHERE later.location_id = decisions.location_id AND later.id > decisions.id)")
-	})
-	out := make(map[int64]models.Decision, len(rows))
-	for _, d := range rows {
-		out[d.LocationID] = d
-	}
-	return out, failed("read last decisions", err)
 }
 
 // DecisionsOf returns all decisions about the letter, by ascending id.

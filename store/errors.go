@@ -77,7 +77,7 @@ func lostRace(err error) bool {
 	case "40001", "40P01", "23503":
 		return true
 	}
-	return errors.Is(err, gorm.ErrForeignKeyViolated)
+	return errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, errRace)
 }
 
 // pause waits, or returns the context's error when that ends first.

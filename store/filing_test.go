@@ -187,9 +187,9 @@ func TestFilingsDueAndCancelled(t *testing.T) {
 			}
 			return err
 		})
-		all, err := db.Read().FilingsOfLocations(t.Context(), ids)
+		all, err := db.Read().FilingsToDecide(t.Context(), ids)
 		must(t, err)
-		if len(all) != 3 || all[0].State != models.FilingCancelled || all[1].State != models.FilingUnknown || all[2].FinishedAt == nil {
+		if len(all) != 3 || all[ids[0]][0].State != models.FilingCancelled || all[ids[1]][0].State != models.FilingUnknown || all[ids[2]][0].FinishedAt == nil {
 			t.Errorf("filings: %+v", all)
 		}
 		into, err := db.Read().FilingsTo(t.Context(), o.folders[models.FolderProcessed].ID)

@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -53,13 +51,6 @@ func (q *Queries) FilingsOf(ctx context.Context, letterID int64) ([]models.Filin
 	var rows []models.Filing
 	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").Where("letter_id = ?", letterID).Order("id").Find(&rows).Error
 	return rows, failed("read filings of letter", err)
-}
-
-// FilingsOfLocations returns all filings of the copies, by ascending id.
-func (q *Queries) FilingsOfLocations(ctx context.Context, locationIDs []int64) ([]models.Filing, error) {
-	rows, err := findIn[models.Filing](q.on(ctx), "location_id", locationIDs, nil)
-	slices.SortFunc(rows, func(a, b models.Filing) int { return cmp.Compare(a.ID, b.ID) })
-	return rows, failed("read filings of copies", err)
 }
 
 // FilingsTo returns the open filings whose destination is the folder, by ascending id: a copy that turns up there may be

@@ -169,12 +169,16 @@ func (db *DB) ReleaseQuarantined(ctx context.Context, folderID int64, uidValidit
 // ResolveQuarantine stores that the copies have been taken in, or are no longer there. UIDs that are not in quarantine
 // are passed over.
 func (tx *Tx) ResolveQuarantine(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32, at time.Time) error {
-	err := inChunks(uids, func(part []uint32) error {
-		return tx.on(ctx).Model(&models.Quarantine{}).
-			Where("folder_id = ? AND uid_validity = ? AND uid IN ? AND resolved_at IS NULL", folderID, uidValidity, part).
-			Updates(map[string]any{"resolved_at": at}).Error
-	})
-	return failed("resolve quarantine", err)
+	if len(uids) == 0 {
+		return nil
+	}
+	set, err := values(tx.Queries, uids)
+	if err != nil {
+		return failed("resolve quarantine", err)
+	}
+	_, err = tx.change(ctx, "resolve quarantine", `UPDATE quarantines SET resolved_at = ?, updated_at = ?
+		WHERE folder_id = ? AND uid_validity = ? AND resolved_at IS NULL AND uid IN (?)`, instant(at), tx.now(), folderID, int64(uidValidity), set)
+	return err
 }
 
 // Folders is Queries.Folders outside of a transaction.

@@ -74,19 +74,6 @@ func (q *Queries) ReferencesOf(ctx context.Context, letterIDs []int64) (map[int6
 	return out, nil
 }
 
-// LettersBySubject returns the letters with the base subject that arrived since the instant and are linked to the client
-// at present, oldest first. An empty subject finds nothing: letters without one have nothing in common.
-func (q *Queries) LettersBySubject(ctx context.Context, baseSubject string, clientID int64, since time.Time) ([]models.Letter, error) {
-	var rows []models.Letter
-	if baseSubject = storable(baseSubject); baseSubject == "" {
-		return nil, nil
-	}
-	err := q.on(ctx).Where("base_subject = ? AND arrived_at >= ?", baseSubject, instant(since)).
-		Where("id IN (SELECT letter_id FROM links WHERE client_id = ? AND superseded_at IS NULL)", clientID).
-		Order("arrived_at, id").Find(&rows).Error
-	return rows, failed("read letters by subject", err)
-}
-
 // ThreadLetters returns the letters of the thread, oldest first.
 func (q *Queries) ThreadLetters(ctx context.Context, threadID int64) ([]models.Letter, error) {
 	var rows []models.Letter
