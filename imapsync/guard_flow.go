@@ -23,11 +23,11 @@ type flow struct {
 
 // fill waits for more. It is called with an empty buffer only.
 func (f *flow) fill() error {
-	f.r, f.w = 0, 0
 	size := idleFlow
-	if f.busy() {
+	if full := f.w > 0 && f.w == len(f.buf); full || f.busy() { // what filled the buffer goes on
 		size = busyFlow
 	}
+	f.r, f.w = 0, 0
 	if len(f.buf) != size {
 		f.buf = make([]byte, size)
 	}
