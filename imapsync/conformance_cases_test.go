@@ -164,7 +164,7 @@ func checkFetch(c *cell) {
 // asked reports whether a client's line asks for the text of a letter.
 func asked(m *imaptest.Passage, uid uint32) bool {
 	w := strings.Fields(m.Line)
-	return !m.FromServer && m.Command == "UID FETCH" && strings.Contains(m.Line, "BODY") && len(w) > 3 && slices.Contains(uidList(w[3]), uid)
+	return !m.FromServer && m.Command == "UID FETCH" && strings.Contains(m.Line, "BODY") && len(w) > 3 && slices.Contains(expandSet(w[3], 1000), uid)
 }
 
 func checkFetchPoison(c *cell) {

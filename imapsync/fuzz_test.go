@@ -137,7 +137,7 @@ func FuzzConn(f *testing.F) {
 // day is a working day on a connection; it ends at the first error that ends the connection.
 func day(t *testing.T, d *dialer, l *link, server *dictation) {
 	ctx := t.Context()
-	if err := l.login(ctx, "ivan", "pass"); err != nil {
+	if err := l.login(ctx, credentials{username: "ivan", secret: "pass"}); err != nil {
 		l.kill()
 		if _, ok := models.PhraseOf(err); !ok {
 			t.Errorf("login: cannot be told: %v", err)

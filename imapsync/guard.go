@@ -71,7 +71,7 @@ func newGuard(conn net.Conn, remove func(string) bool, stall time.Duration, log 
 		ans: newAnswers(0, 0, nil), poke: make(chan struct{}, 1), idleOver: make(chan struct{}, 1),
 	}
 	g.sent.pending = map[string]string{}
-	g.in = flow{src: socket{g}, busy: g.awaitsMuch}
+	g.in = flow{src: socket{g}}
 	return g
 }
 
@@ -108,13 +108,6 @@ func (s socket) Read(p []byte) (int, error) {
 	g.budget -= int64(n)
 	g.mu.Unlock()
 	return n, err
-}
-
-// awaitsMuch tells whether the command under way brings letters or long lists.
-func (g *guard) awaitsMuch() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.active && g.budget > baseBudget
 }
 
 // begin announces a command: its exact name on the wire, how much its answer may weigh, and where data goes.

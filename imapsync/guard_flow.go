@@ -12,11 +12,10 @@ const (
 	busyFlow = 128 << 10
 )
 
-// flow buffers what comes from the socket. Its buffer is as large as what is awaited calls for: it is exchanged between
-// two reads, when it is empty.
+// flow buffers what comes from the socket. Its buffer is as large as what comes calls for: it is exchanged between two
+// reads, when it is empty.
 type flow struct {
 	src  io.Reader
-	busy func() bool // letters are awaited
 	buf  []byte
 	r, w int // what has come and is not yet taken lies between
 	few  int // reads in a row that the small buffer would have held
@@ -34,7 +33,7 @@ func (f *flow) size() int {
 	switch {
 	case len(f.buf) == 0 || f.few > 1:
 		return idleFlow
-	case f.w == len(f.buf) && f.busy():
+	case f.w == len(f.buf): // what filled the buffer goes on
 		return busyFlow
 	}
 	return len(f.buf)
