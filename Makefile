@@ -24,7 +24,7 @@ test-bare: vet $(TESTRUN) ## all tests that need neither Dovecot, PostgreSQL nor
 	KONTROL_TEST_SKIP_SERVERS=1 $(TESTRUN) $(GO) test -timeout 15m $(TESTFLAGS) ./...
 
 interop: test-deps ## run the conformance suite on all servers and write its table into docs/interop.md
-	KONTROL_INTEROP=write $(GO) test -count=1 -timeout 15m $(TESTFLAGS) -run '^TestConformance$$' ./imapsync
+	KONTROL_INTEROP=write $(GO) test -count=1 -timeout 15m $(TESTFLAGS) -run '^(TestConformance|TestShapesAreInTheDocument)$$' ./imapsync
 
 test-deps: ## install what the tests need (Debian, Ubuntu); says first what and why
 	@sh scripts/test-deps.sh

@@ -214,6 +214,7 @@ func TestConformance(t *testing.T) {
 	cells := runCells(t, venues, rows)
 	for _, v := range venues {
 		t.Run(v.name, func(t *testing.T) {
+			t.Logf("version %s", v.version())
 			for _, g := range rows {
 				t.Run(g.id, func(t *testing.T) {
 					c := cells[v.name][g.id]
