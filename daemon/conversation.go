@@ -205,7 +205,7 @@ func (c *conversations) facts(ctx context.Context, letter models.Letter, loc mod
 			// What the department wrote after Kontrol came is today's work, however old the letter that it answers.
 			FirstLook: loc.FirstLook && !v.wroteSince,
 		},
-		Own: w.set.Own.Has, SameParty: deals.SameParty(func(d string) bool { return w.set.Own.Domains[d] }),
+		Own: w.set.Own.Has, SameParty: w.sameParty,
 		Settings: rules.Settings{FirstLookWindow: w.set.FirstLookWindow},
 	}
 	if loc.FirstLook {

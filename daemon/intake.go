@@ -251,6 +251,9 @@ type work struct {
 	index  threadIndex
 	staged staged
 
+	// Whether two addresses belong to one company. In a long conversation the same pairs are asked about again and again.
+	sameParty func(a, b string) bool
+
 	// Of the letters in the batch that are known, those stored by this transaction included.
 	known   map[string]models.Letter // by fingerprint
 	copies  map[int64][]models.Location
@@ -270,10 +273,24 @@ func newWork(in *Intake, tx *store.Tx, set *Settings) *work {
 	dir := newDirectory(tx.Queries)
 	return &work{
 		in: in, tx: tx, set: set, now: in.now().UTC().Truncate(time.Microsecond), // as exact as the store is
-		dir: dir, linker: deals.Linker{Dir: dir},
+		sameParty: remembered(deals.SameParty(func(d string) bool { return set.Own.Domains[d] })),
+		dir:       dir, linker: deals.Linker{Dir: dir},
 		index: threadIndex{named: map[string][]int64{}, naming: map[string][]int64{}, into: map[int64]int64{}},
 		known: map[string]models.Letter{}, copies: map[int64][]models.Location{}, filings: map[int64][]models.Filing{},
 		staged: newStaged(), resets: map[int64][]time.Time{}, letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
+	}
+}
+
+// remembered answers a question about two addresses that was asked before without asking again.
+func remembered(ask func(a, b string) bool) func(a, b string) bool {
+	known := map[[2]string]bool{}
+	return func(a, b string) bool {
+		answer, ok := known[[2]string{a, b}]
+		if !ok {
+			answer = ask(a, b)
+			known[[2]string{a, b}] = answer
+		}
+		return answer
 	}
 }
 
