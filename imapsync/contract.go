@@ -59,9 +59,13 @@ type Folders interface {
 	// SaveFolder inserts or updates the folder of (MailboxID, Role) and sets its ID. It never moves LastUID backwards
 	// unless UIDValidity differs.
 	SaveFolder(ctx context.Context, f *models.Folder) error
-	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
-	// knows, ascending by UID.
-	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
+	// Copies returns the copies that are in the folder as far as the store knows, with first <= UID <= last, ascending by
+	// UID; last 0 means to the end.
+	Copies(ctx context.Context, folderID int64, uidValidity, first, last uint32) ([]models.Copy, error)
+	// CopiesOf is Copies for some UIDs.
+	CopiesOf(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) ([]models.Copy, error)
+	// CountCopies returns how many copies Copies would return for the whole folder.
+	CountCopies(ctx context.Context, folderID int64, uidValidity uint32) (int, error)
 	// SaveMailboxHealth stores how the mailbox is.
 	SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error
 }
@@ -79,6 +83,7 @@ type Journal interface {
 	// source copy is gone; for FilingFailed the event. It returns models.ErrNotFound when the stored filing is no
 	// longer open.
 	FinishFiling(ctx context.Context, f *models.Filing) error
-	// LiveCopies is the same as in Folders.
+	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
+	// knows, ascending by UID.
 	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
 }

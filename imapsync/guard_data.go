@@ -19,7 +19,9 @@ type answers struct {
 	copies  map[uint32]*copyData
 	order   []uint32 // UIDs in the order of their first line
 
+	plain      *plainMetas // where lines go that hold UID and flags only; nil: nowhere
 	listing    bool
+	asking     bool // STATUS lines are an answer, not a notice
 	lists      []rawListed
 	statuses   []rawStatus
 	namespaces []rawNamespace
@@ -90,8 +92,11 @@ type rawNamespace struct{ prefix, delimiter string }
 
 // fetch takes in one FETCH response; rest starts at its parenthesis. Nothing of it is passed on.
 func (g *guard) fetch(rest []byte) error {
-	l := g.lex(rest)
 	a := g.data()
+	if a.plain != nil && a.plain.take(rest) {
+		return nil
+	}
+	l := g.lex(rest)
 	c, uid := &copyData{}, uint32(0)
 	err := l.fetchItems(a, c, &uid)
 	if err != nil && err != errSyntax { //nolint:errorlint // errSyntax is never wrapped
@@ -109,7 +114,7 @@ func (g *guard) fetch(rest []byte) error {
 		}
 	}
 	if uid == 0 || a.accept == nil || !a.accept(uid) {
-		g.changed()
+		g.tell(Notice{Flags: true})
 		return nil
 	}
 	known := a.copies[uid]

@@ -150,7 +150,7 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 	connected = true // also when what follows panics
 	defer s.Close()
 	y.refusals = 0
-	w := &worker{Syncer: y, s: s, ctx: ctx}
+	w := &worker{Syncer: y, s: &selecting{Session: s}, ctx: ctx}
 	return true, w.run()
 }
 
