@@ -35,6 +35,7 @@ func (w *worker) look(ctx context.Context, d *folder) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.listed = false
 	var c *Change
 	switch how {
 	case nothing:
@@ -47,6 +48,9 @@ func (w *worker) look(ctx context.Context, d *folder) (*Change, error) {
 		c, err = w.lookSince(ctx, d, sel)
 	case all:
 		c, err = w.lookAtAll(ctx, d, sel)
+	}
+	if err != nil {
+		d.dirty, d.full = true, d.full || how == all
 	}
 	return c, err
 }

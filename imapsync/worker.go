@@ -110,6 +110,11 @@ func (w *worker) round(ctx context.Context) error {
 		return err
 	}
 	changes := make(map[*folder]*Change)
+	defer func() { // what was found and not stored has to be found again
+		for d := range changes {
+			d.dirty, d.full = true, true
+		}
+	}()
 	if err := w.lookAll(ctx, changes); err != nil {
 		return err
 	}
@@ -118,6 +123,7 @@ func (w *worker) round(ctx context.Context) error {
 			if err := w.settle(ctx, d, c); err != nil {
 				return err
 			}
+			delete(changes, d)
 		}
 	}
 	if !w.stored {
@@ -172,13 +178,11 @@ func (w *worker) settle(ctx context.Context, d *folder, c *Change) error {
 	if len(c.Gone) > 0 || len(c.Flags) > 0 {
 		w.stored = true
 		if err := w.cfg.Intake.Changed(ctx, *c); err != nil {
-			d.dirty, d.full = true, true
 			return storing("store changes", err)
 		}
 		d.f, d.unsaved = f, false
 	} else if listed {
 		if err := w.cfg.Folders.SaveFolder(ctx, &f); err != nil {
-			d.dirty, d.full = true, true
 			return storing("save folder", err)
 		}
 		d.f, d.unsaved = f, false
