@@ -73,8 +73,10 @@ func (c *Conn) Notify(ctx context.Context, names []string) (bool, error) {
 		events += " FlagChange" // tells HIGHESTMODSEQ, so it needs CONDSTORE
 	}
 	events += ")"
+	// All personal folders, because Dovecot 2.3 takes names for UTF-8 and never finds those in Cyrillic. With STATUS it tells
+	// at once how the folders are, so that nothing can happen between the last look and the first notice.
 	l.guard.listenTo(true)
-	wire := "NOTIFY SET (selected-delayed (MessageNew MessageExpunge FlagChange)) (mailboxes " + wireNames(names) + " " + events + ")"
+	wire := "NOTIFY SET STATUS (selected (MessageNew MessageExpunge FlagChange)) (personal " + events + ")"
 	_, err := l.raw(ctx, command{wire: wire})
 	if err == nil {
 		return true, nil

@@ -49,6 +49,7 @@ type Syncer struct {
 	logger   *slog.Logger
 	signals  *signals
 	watching atomic.Bool  // the second connection idles on INBOX
+	notified atomic.Bool  // and hears of the other folders as well
 	panics   atomic.Int64 // recovered since the start
 
 	// Owned by the goroutine of Run.

@@ -95,9 +95,12 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	if !s.Caps().Idle {
 		limit = y.cfg.Timing.PollEvery
 	}
-	if _, err := s.Notify(work, y.others()); err != nil {
+	on, err := s.Notify(work, y.others())
+	if err != nil {
 		return true, fmt.Errorf("ask for notices: %w", err)
 	}
+	y.notified.Store(on)
+	defer y.notified.Store(false)
 	// What has come before the SELECT has told nobody, and at the end of each slice it is better to look than to trust.
 	look := Notice{New: true, Gone: true}
 	y.signals.hear(look)
