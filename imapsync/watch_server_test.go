@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,8 +21,26 @@ func (w *liveWorld) command(wire string) {
 	}
 }
 
+// spoken is a protocol log that can be read while it is written.
+type spoken struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // rest stops the Syncer and puts a new one over the same store in its place.
-func (w *liveWorld) rest(log *strings.Builder, a Account) {
+func (w *liveWorld) rest(log *spoken, a Account) {
 	w.t.Helper()
 	w.cancel()
 	if err := <-w.result; err != nil {
@@ -58,8 +77,8 @@ func TestDovecotRestartAsksForLittle(t *testing.T) {
 		}
 		return len(w.st.folders) == 4
 	})
-	var log strings.Builder
-	w.rest(&log, a)
+	log := &spoken{}
+	w.rest(log, a)
 	if n := strings.Count(log.String(), "UID FETCH"); n != 0 {
 		t.Errorf("%d times UID FETCH although nothing has changed:\n%s", n, log.String())
 	}
@@ -67,8 +86,8 @@ func TestDovecotRestartAsksForLittle(t *testing.T) {
 	w.command("UID STORE 3,7,20 +FLAGS (\\Flagged)")
 	w.put("INBOX", 31)
 	w.put("INBOX", 32)
-	log.Reset()
-	w.rest(&log, a)
+	log = &spoken{}
+	w.rest(log, a)
 	w.until("changes are seen", w.told("+inbox/31", "+inbox/32", "~inbox/3", "~inbox/7", "~inbox/20"))
 	if strings.Contains(log.String(), "UID FETCH 1:* (FLAGS UID)\n") || !strings.Contains(log.String(), "CHANGEDSINCE") {
 		t.Errorf("everything was listed:\n%s", log.String())
