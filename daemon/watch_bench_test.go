@@ -3,6 +3,7 @@ package daemon
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -300,7 +301,7 @@ func (d *drain) do(commands ...string) {
 	tag := []byte(fmt.Sprintf("d%d ", d.n))
 	for {
 		line, err := d.r.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			d.b.Fatal(err)
 		}
 		if len(line) > 5 && string(line[:5]) == "* OK " {
