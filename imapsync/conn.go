@@ -66,10 +66,7 @@ func (c *Conn) Select(ctx context.Context, name string, readOnly bool) (Selected
 	if err != nil {
 		return Selected{}, err
 	}
-	select { // what was told about the folder before is of no interest now
-	case <-l.guard.poke:
-	default:
-	}
+	l.guard.forget() // what was told about the folder before is of no interest now
 	s := Selected{
 		UIDValidity: ans.uidValidity, UIDNext: ans.uidNext, Messages: ans.exists, ModSeq: ans.modSeq,
 		ReadOnly: readOnly || ans.result.code == "READ-ONLY" || (ans.hasPermanent && len(ans.permanent) == 0),
@@ -105,7 +102,7 @@ func (c *Conn) complete(ctx context.Context, name string, s *Selected) error {
 	if s.Messages == 0 {
 		return nil
 	}
-	last, err := c.metas(ctx, imap.UIDSet{imap.UIDRange{}}, func(uint32) bool { return true }, &imap.FetchOptions{UID: true, Flags: true})
+	last, err := c.metas(ctx, imap.UIDSet{imap.UIDRange{}}, 0, func(uint32) bool { return true })
 	if err != nil {
 		return err
 	}
@@ -126,7 +123,9 @@ func (c *Conn) Status(ctx context.Context, name string) (Selected, error) {
 
 func (c *Conn) status(ctx context.Context, name string) (Selected, error) {
 	l := c.link
-	ans, err := l.do(ctx, command{name: "STATUS"}, func() error {
+	ans := newAnswers(0, 0, nil)
+	ans.asking = true
+	ans, err := l.do(ctx, command{name: "STATUS", ans: ans}, func() error {
 		_, err := l.client.Status(name, &imap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true, HighestModSeq: c.caps.CondStore}).Wait()
 		return err
 	})
@@ -152,16 +151,34 @@ func (c *Conn) UIDs(ctx context.Context, first, last uint32) ([]Meta, error) {
 		top = math.MaxUint32
 	}
 	set := imap.UIDSet{imap.UIDRange{Start: imap.UID(first), Stop: imap.UID(last)}}
-	return c.metas(ctx, set, func(uid uint32) bool { return uid >= first && uid <= top }, &imap.FetchOptions{UID: true, Flags: true})
+	return c.metas(ctx, set, 0, func(uid uint32) bool { return uid >= first && uid <= top })
+}
+
+// Changes returns UID and flags of the copies that are new or have other flags since the mod-sequence.
+func (c *Conn) Changes(ctx context.Context, since uint64) ([]Meta, error) {
+	if !c.caps.CondStore || since == 0 {
+		return nil, errors.New("imap UID FETCH: CHANGEDSINCE is not possible here")
+	}
+	return c.metas(ctx, imap.UIDSet{imap.UIDRange{Start: 1}}, since, func(uint32) bool { return true })
 }
 
 // metas asks for UID and flags, once more when the answer was refused or damaged. An answer that may be incomplete is
 // never returned: a copy missing in it would be taken for gone.
-func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) bool, o *imap.FetchOptions) ([]Meta, error) {
-	var err error
+func (c *Conn) metas(ctx context.Context, set imap.UIDSet, since uint64, accept func(uint32) bool) ([]Meta, error) {
+	o := &imap.FetchOptions{UID: true, Flags: true, ChangedSince: since}
+	ans, err := c.listing(ctx, set, o, func() *answers {
+		return &answers{accept: accept, short: true, plain: &plainMetas{accept: accept, alike: make(map[string][]string)}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return orderMetas(ans.metas), nil
+}
+
+// listing runs a UID FETCH without letters, once more when the answer was refused or damaged.
+func (c *Conn) listing(ctx context.Context, set imap.UIDSet, o *imap.FetchOptions, into func() *answers) (ans *answers, err error) {
 	for range 2 {
-		var ans *answers
-		ans, err = c.fetchCommand(ctx, set, &answers{accept: accept, short: true}, listBudget, o)
+		ans, err = c.fetchCommand(ctx, set, into(), listBudget, o)
 		var refused *StatusError
 		switch {
 		case errors.As(err, &refused) && refused.Code == "EXPUNGEISSUED":
@@ -174,7 +191,7 @@ func (c *Conn) metas(ctx context.Context, set imap.UIDSet, accept func(uint32) b
 			err = models.Temporary(errors.New("imap UID FETCH: part of the answer could not be read"))
 			continue
 		}
-		return orderMetas(ans.metas), nil
+		return ans, nil
 	}
 	return nil, err
 }
@@ -190,10 +207,6 @@ func orderMetas(list []Meta) []Meta {
 		if n > 0 && list[n-1].UID == m.UID {
 			if m.Flags != nil {
 				list[n-1].Flags = m.Flags
-			}
-			list[n-1].Size = max(list[n-1].Size, m.Size)
-			if !m.InternalDate.IsZero() {
-				list[n-1].InternalDate = m.InternalDate
 			}
 			continue
 		}
@@ -245,7 +258,13 @@ func (c *Conn) Append(ctx context.Context, name string, flags []string, date tim
 
 // noop lets the server tell what has changed, and proves that it still answers.
 func (c *Conn) noop(ctx context.Context) error {
-	l := c.link
-	_, err := l.do(ctx, command{name: "NOOP"}, func() error { return l.client.Noop().Wait() })
+	_, err := c.link.raw(ctx, command{name: "NOOP"})
 	return err
+}
+
+// raw runs a command that go-imap does not know: it writes NOOP, and the guard sends what c.wire says in its place. The
+// name is always that of NOOP.
+func (l *link) raw(ctx context.Context, c command) (*answers, error) {
+	c.name = "NOOP"
+	return l.do(ctx, c, func() error { return l.client.Noop().Wait() })
 }

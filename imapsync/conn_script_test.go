@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -393,9 +394,35 @@ func TestServerEndsIdle(t *testing.T) {
 	s, c := script(t, imaptest.Plain())
 	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
 	s.Once("IDLE", imaptest.Answer("+ idling\r\nTAG OK IDLE terminated\r\n"))
+	go func() {
+		for !slices.Contains(s.Commands(), "NOOP") { // comes when the end of IDLE has been noticed
+			runtime.Gosched()
+		}
+		s.Deliver("INBOX", letter(1))
+	}()
 	start := time.Now()
-	if _, err := c.Idle(t.Context(), time.Minute, nil); !models.IsTemporary(err) || !c.Dead() || time.Since(start) > 5*time.Second {
-		t.Errorf("ended idle: %v", err)
+	if changed := must[bool](t)(c.Idle(t.Context(), time.Minute, nil)); !changed || time.Since(start) > time.Second {
+		t.Errorf("after the end of idle: changed %v after %v", changed, time.Since(start))
+	}
+	if slices.Contains(s.Commands()[:len(s.Commands())-1], "DONE") || s.Connections() != 1 || !c.Caps().Idle {
+		t.Errorf("commands %v, %d connections, caps %+v", s.Commands(), s.Connections(), c.Caps())
+	}
+}
+
+func TestServerEndsIdleAtOnceEachTime(t *testing.T) {
+	t.Parallel()
+	s, c := script(t, imaptest.Plain())
+	must[Selected](t)(c.Select(t.Context(), "INBOX", false))
+	s.On("IDLE", imaptest.Answer("+ idling\r\nTAG OK IDLE terminated\r\n"))
+	if changed := must[bool](t)(c.Idle(t.Context(), 100*time.Millisecond, nil)); changed || c.Dead() || c.Caps().Idle {
+		t.Errorf("changed %v, dead %v, caps %+v", changed, c.Dead(), c.Caps())
+	}
+	s.Deliver("INBOX", letter(1))
+	if changed := must[bool](t)(c.Idle(t.Context(), 5*time.Second, nil)); !changed {
+		t.Error("polling noticed nothing")
+	}
+	if n := strings.Count(strings.Join(s.Commands(), "\n"), "IDLE"); n != shortIdles || s.Connections() != 1 {
+		t.Errorf("%d times IDLE, %d connections", n, s.Connections())
 	}
 }
 

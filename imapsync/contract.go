@@ -59,12 +59,13 @@ type Folders interface {
 	// SaveFolder inserts or updates the folder of (MailboxID, Role) and sets its ID. It never moves LastUID backwards
 	// unless UIDValidity differs.
 	SaveFolder(ctx context.Context, f *models.Folder) error
-	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
-	// knows, ascending by UID.
-	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
-	// CopiesAbove returns the UIDs, ascending, of the copies above a UID that are in the folder as far as the store knows.
-	// It is asked at each arrival: its cost must not grow with the folder.
-	CopiesAbove(ctx context.Context, folderID int64, uidValidity, uid uint32) ([]uint32, error)
+	// Copies returns the copies that are in the folder as far as the store knows, with first <= UID <= last, ascending by
+	// UID; last 0 means to the end.
+	Copies(ctx context.Context, folderID int64, uidValidity, first, last uint32) ([]models.Copy, error)
+	// CopiesOf is Copies for some UIDs.
+	CopiesOf(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) ([]models.Copy, error)
+	// CountCopies returns how many copies Copies would return for the whole folder.
+	CountCopies(ctx context.Context, folderID int64, uidValidity uint32) (int, error)
 	// SaveMailboxHealth stores how the mailbox is.
 	SaveMailboxHealth(ctx context.Context, mailboxID int64, h models.MailboxHealth) error
 }
@@ -86,6 +87,7 @@ type Journal interface {
 	// source copy is gone; for FilingFailed the event. It returns the ids of those that are no longer open: of these
 	// nothing is stored.
 	FinishFilings(ctx context.Context, list []*models.Filing) (closed []int64, err error)
-	// LiveCopies is the same as in Folders.
+	// LiveCopies returns ID, LetterID, UID, Flags and HandsOff of all copies that are in the folder as far as the store
+	// knows, ascending by UID.
 	LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error)
 }

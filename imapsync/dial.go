@@ -50,6 +50,8 @@ type Timeouts struct {
 	Command  time.Duration // a command, and silence within any answer; 30 s
 	Literal  time.Duration // a command that brings or sends letters; 5 min
 	Poll     time.Duration // pause between NOOPs where there is no IDLE; 20 s
+	Slice    time.Duration // the longest IDLE before the server has to prove that it still answers; 24 s
+	Proof    time.Duration // how long that proof may take; 10 s
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -63,6 +65,8 @@ func (t Timeouts) withDefaults() Timeouts {
 	set(&t.Command, 30*time.Second)
 	set(&t.Literal, 5*time.Minute)
 	set(&t.Poll, 20*time.Second)
+	set(&t.Slice, 24*time.Second)
+	set(&t.Proof, min(10*time.Second, t.Command))
 	return t
 }
 

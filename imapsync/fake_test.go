@@ -15,6 +15,7 @@ type model struct {
 	mu       sync.Mutex
 	boxes    map[string]*box
 	caps     Caps
+	notify   bool // NOTIFY is offered
 	validity uint32
 	sessions map[*fakeSession]bool
 	dials    int
@@ -37,6 +38,7 @@ type model struct {
 
 type box struct {
 	validity, next uint32
+	modSeq         uint64
 	mail           []*mail
 	readOnly       bool
 }
@@ -47,6 +49,7 @@ type mail struct {
 	flags  []string
 	size   int64
 	date   time.Time
+	modSeq uint64
 }
 
 func (c *mail) has(flag string) bool { return hasFlag(c.flags, flag) }
@@ -119,7 +122,7 @@ func (m *model) deliverLocked(by *fakeSession, name, header string, flags ...str
 	c := &mail{uid: b.next, header: header, flags: slices.Clone(flags), size: int64(len(header)) + 100, date: time.Unix(1e9+m.delivered, 0)}
 	b.next++
 	b.mail = append(b.mail, c)
-	m.notifyLocked(by, name)
+	m.notifyLocked(by, name, Notice{New: true}, c)
 	return c.uid
 }
 
@@ -139,7 +142,7 @@ func (m *model) findLocked(name string, uid uint32) *mail {
 func (m *model) expungeLocked(by *fakeSession, name string, uid uint32) {
 	b := m.boxes[name]
 	b.mail = slices.DeleteFunc(b.mail, func(c *mail) bool { return c.uid == uid })
-	m.notifyLocked(by, name)
+	m.notifyLocked(by, name, Notice{Gone: true}, nil)
 }
 
 func (m *model) copyLocked(by *fakeSession, from string, uid uint32, to string) uint32 {
@@ -161,8 +164,9 @@ func (m *model) person(from string, uid uint32, to string) uint32 {
 func (m *model) setFlags(name string, uid uint32, flags ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.findLocked(name, uid).flags = flags
-	m.notifyLocked(nil, name)
+	c := m.findLocked(name, uid)
+	c.flags = flags
+	m.notifyLocked(nil, name, Notice{Flags: true}, c)
 }
 
 // reset gives a folder another UIDVALIDITY and its letters other UIDs.
@@ -182,10 +186,22 @@ func (m *model) resetLocked(name string) {
 	}
 }
 
-func (m *model) notifyLocked(by *fakeSession, name string) {
+// notifyLocked tells the other sessions that something has happened in a folder; changed is the letter that is new or has
+// other flags.
+func (m *model) notifyLocked(by *fakeSession, name string, n Notice, changed *mail) {
+	if b := m.boxes[name]; b != nil {
+		b.modSeq++
+		if changed != nil {
+			changed.modSeq = b.modSeq
+		}
+	}
 	for s := range m.sessions {
-		if s != by && s.selected == name {
-			s.pending = true
+		if s != by && (s.selected == name || slices.Contains(s.notify, name)) {
+			told := n
+			if s.selected != name {
+				told = Notice{Folders: []string{name}}
+			}
+			s.pending.add(told)
 			select {
 			case s.event <- struct{}{}:
 			default:
@@ -269,7 +285,8 @@ type fakeSession struct {
 	selected string
 	readOnly bool
 	dead     bool
-	pending  bool
+	pending  Notice
+	notify   []string
 	event    chan struct{}
 	killed   chan struct{}
 }
@@ -357,19 +374,27 @@ func (s *fakeSession) Create(ctx context.Context, name string) error {
 	})
 }
 
+func (s *fakeSession) told(b *box, readOnly bool) Selected {
+	sel := b.said(readOnly)
+	if s.m.caps.CondStore {
+		sel.ModSeq = b.modSeq + 1
+	}
+	return sel
+}
+
 func (b *box) said(readOnly bool) Selected {
 	return Selected{UIDValidity: b.validity, UIDNext: b.next, Messages: uint32(len(b.mail)), ReadOnly: readOnly || b.readOnly}
 }
 
 func (s *fakeSession) Select(ctx context.Context, name string, readOnly bool) (sel Selected, err error) {
 	err = s.command(ctx, "SELECT", func(fault) error {
-		s.selected, s.pending = "", false
+		s.selected, s.pending = "", Notice{Folders: s.pending.Folders}
 		b := s.m.boxes[name]
 		if b == nil {
 			return nonexistent("SELECT", "NONEXISTENT")
 		}
 		s.selected, s.readOnly = name, readOnly
-		sel = b.said(readOnly)
+		sel = s.told(b, readOnly)
 		return nil
 	})
 	return sel, err
@@ -381,10 +406,58 @@ func (s *fakeSession) Status(ctx context.Context, name string) (sel Selected, er
 		if b == nil {
 			return nonexistent("STATUS", "NONEXISTENT")
 		}
-		sel = b.said(false)
+		sel = s.told(b, false)
 		return nil
 	})
 	return sel, err
+}
+
+func (s *fakeSession) Statuses(ctx context.Context, names []string) (map[string]Selected, error) {
+	found := map[string]Selected{}
+	err := s.command(ctx, "STATUSES", func(fault) error {
+		for _, name := range names {
+			if b := s.m.boxes[name]; b != nil {
+				found[name] = s.told(b, false)
+			}
+		}
+		return nil
+	})
+	if refused(err) {
+		return found, nil
+	}
+	return found, err
+}
+
+func (s *fakeSession) Notify(ctx context.Context, names []string) (can bool, err error) {
+	err = s.command(ctx, "NOTIFY", func(fault) error {
+		if can = s.m.notify; can {
+			s.notify = slices.Clone(names)
+		}
+		return nil
+	})
+	if refused(err) {
+		return false, nil
+	}
+	return can, err
+}
+
+func (s *fakeSession) Changes(ctx context.Context, since uint64) (list []Meta, err error) {
+	if !s.m.caps.CondStore {
+		return nil, errors.New("no CONDSTORE")
+	}
+	err = s.command(ctx, "CHANGES", func(fault) error {
+		b := s.m.boxes[s.selected]
+		if b == nil {
+			return nil
+		}
+		for _, c := range b.mail {
+			if c.modSeq+1 > since {
+				list = append(list, Meta{UID: c.uid, Flags: slices.Clone(c.flags)})
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (s *fakeSession) UIDs(ctx context.Context, first, last uint32) (list []Meta, err error) {
@@ -434,11 +507,11 @@ func (s *fakeSession) FetchWithin(ctx context.Context, uids []uint32, textCap in
 	return a, uids[n:], err
 }
 
-func (s *fakeSession) Metas(ctx context.Context, uids []uint32) (list []Meta, err error) {
+func (s *fakeSession) Details(ctx context.Context, uids []uint32) (list []Details, err error) {
 	err = s.command(ctx, "UIDS", func(fault) error {
 		for _, u := range uids {
 			if c := s.m.findLocked(s.selected, u); c != nil {
-				list = append(list, Meta{UID: u, Flags: slices.Clone(c.flags), Size: c.size, InternalDate: c.date})
+				list = append(list, Details{Meta: Meta{UID: u, Flags: slices.Clone(c.flags)}, Size: c.size, InternalDate: c.date})
 			}
 		}
 		return nil
@@ -550,7 +623,7 @@ func (s *fakeSession) MarkDeletedSet(ctx context.Context, uids []uint32) error {
 		for _, u := range uids {
 			if c := s.m.findLocked(s.selected, u); c != nil && !s.readOnly && f != noEffect && !c.has(`\Deleted`) {
 				c.flags = append(c.flags, `\Deleted`)
-				s.m.notifyLocked(s, s.selected)
+				s.m.notifyLocked(s, s.selected, Notice{Flags: true}, c)
 			}
 		}
 		return nil
@@ -582,32 +655,40 @@ func (s *fakeSession) Append(context.Context, string, []string, time.Time, []byt
 }
 
 func (s *fakeSession) Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (changed bool, err error) {
+	err = s.Listen(ctx, limit, wake, func(Notice) bool {
+		changed = true
+		return false
+	})
+	return changed, err
+}
+
+func (s *fakeSession) Listen(ctx context.Context, limit time.Duration, wake <-chan struct{}, hear func(Notice) bool) error {
 	if err := s.command(ctx, "IDLE", func(fault) error { return nil }); err != nil {
-		return false, err
-	}
-	take := func() bool {
-		s.m.mu.Lock()
-		defer s.m.mu.Unlock()
-		p := s.pending
-		s.pending = false
-		return p
-	}
-	if take() {
-		return true, nil
+		return err
 	}
 	t := time.NewTimer(limit)
 	defer t.Stop()
-	select {
-	case <-s.killed:
-		return false, ErrDead
-	case <-ctx.Done():
-		s.Close()
-		return false, ctx.Err()
-	case <-wake:
-	case <-t.C:
-	case <-s.event:
+	for over := false; ; {
+		s.m.mu.Lock()
+		n := s.pending
+		s.pending = Notice{}
+		s.m.mu.Unlock()
+		if over = (n.any() && !hear(n)) || over; over {
+			return nil
+		}
+		select {
+		case <-s.killed:
+			return ErrDead
+		case <-ctx.Done():
+			s.Close()
+			return ctx.Err()
+		case <-wake:
+			over = true
+		case <-t.C:
+			over = true
+		case <-s.event:
+		}
 	}
-	return take(), nil
 }
 
 // header makes the header block of a letter.

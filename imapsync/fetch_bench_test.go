@@ -221,7 +221,7 @@ func firstSync(tb testing.TB, account Account, n int, read bool) (peak uint64) {
 	defer s.Close()
 	st := newMemStore()
 	y := NewSyncer(SyncerConfig{MailboxID: 1, Intake: intake, Folders: st, Budget: NewBudget(64 << 20)})
-	w := &worker{Syncer: y, s: s, ctx: context.Background()}
+	w := &worker{Syncer: y, s: &selecting{Session: s}, ctx: context.Background()}
 	d := &folder{f: models.Folder{MailboxID: 1, Role: models.FolderInbox, Name: "INBOX"}}
 	if _, err := w.open(w.ctx, d); err != nil {
 		tb.Fatal(err)

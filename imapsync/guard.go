@@ -58,7 +58,9 @@ type guard struct {
 	caps     map[string]bool // as announced last, upper case, hidden ones removed
 	xlist    bool            // LIST is to be sent as XLIST
 	ans      *answers
-	poke     chan struct{} // something changed in the selected folder
+	poke     chan struct{} // there is a notice
+	notice   Notice        // what the server has told of its own accord and nobody has taken yet
+	notify   bool          // NOTIFY is on: STATUS lines that nobody asked for are notices
 	idleOver chan struct{} // server ended IDLE by itself
 
 	sent      outgoing
@@ -114,7 +116,7 @@ func (s socket) Read(p []byte) (int, error) {
 func (g *guard) begin(name string, budget int64, ans *answers) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sent.allowed, g.sent.one, g.sent.finished = name, false, nil
+	g.sent.allowed, g.sent.one, g.sent.finished, g.sent.instead = name, false, nil, ""
 	g.budget, g.active, g.ans, g.said = budget, true, ans, ""
 	if !g.byeSeen {
 		_ = g.Conn.SetReadDeadline(time.Now().Add(g.stall))
@@ -177,12 +179,8 @@ func (g *guard) cause() error {
 	return g.err
 }
 
-func (g *guard) changed() {
-	select {
-	case g.poke <- struct{}{}:
-	default:
-	}
-}
+// changed notes that anything may have changed in the selected folder.
+func (g *guard) changed() { g.tell(Notice{New: true, Gone: true, Flags: true}) }
 
 // Read gives go-imap the next of the lines meant for it.
 func (g *guard) Read(p []byte) (int, error) {

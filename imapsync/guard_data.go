@@ -25,7 +25,9 @@ type answers struct {
 	short   bool       // letters are not asked for: what is told is put into metas, and copies stays empty
 	metas   []Meta     // in the order of the lines; one that told no flags has nil
 
+	plain      *plainMetas // where lines go that hold UID and flags only; nil: nowhere
 	listing    bool
+	asking     bool // STATUS lines are an answer, not a notice
 	lists      []rawListed
 	statuses   []rawStatus
 	namespaces []rawNamespace
@@ -83,7 +85,7 @@ func (c *copyData) merge(o *copyData) {
 // add takes in what one line told about a copy.
 func (a *answers) add(uid uint32, c *copyData) {
 	if a.short {
-		m := Meta{UID: uid, Size: c.size, InternalDate: c.date}
+		m := Meta{UID: uid}
 		if c.hasFlags {
 			m.Flags = c.flags
 		}
@@ -122,8 +124,14 @@ type rawNamespace struct{ prefix, delimiter string }
 
 // fetch takes in one FETCH response; rest starts at its parenthesis. Nothing of it is passed on.
 func (g *guard) fetch(rest []byte) error {
-	l := g.lex(rest)
 	a := g.data()
+	if a.plain != nil {
+		if m, ok := a.plain.take(rest); ok {
+			a.metas = append(a.metas, m)
+			return nil
+		}
+	}
+	l := g.lex(rest)
 	var c copyData
 	uid := uint32(0)
 	err := l.fetchItems(a, &c, &uid)
@@ -143,7 +151,7 @@ func (g *guard) fetch(rest []byte) error {
 		}
 	}
 	if uid == 0 || a.accept == nil || !a.accept(uid) {
-		g.changed()
+		g.tell(Notice{Flags: true})
 		return nil
 	}
 	a.add(uid, &c)

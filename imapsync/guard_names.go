@@ -75,7 +75,13 @@ func (g *guard) mailboxStatus(rest []byte) error {
 	if restErr := l.rest(); restErr != nil {
 		return restErr
 	}
-	if a := g.data(); err == nil && len(a.statuses) < 10000 {
+	a := g.data()
+	g.mu.Lock()
+	notice := err == nil && g.notify && !a.asking
+	g.mu.Unlock()
+	if notice {
+		g.tell(Notice{Folders: []string{s.name}})
+	} else if err == nil && len(a.statuses) < 10000 {
 		a.statuses = append(a.statuses, s)
 	}
 	return nil

@@ -80,6 +80,7 @@ func (g *guard) continuation(text []byte) {
 		g.sent.conts--
 	}
 	auth := g.sent.command == "AUTHENTICATE"
+	g.sent.idling = g.sent.idling || (wanted && g.sent.command == "IDLE")
 	g.mu.Unlock()
 	switch {
 	case !wanted:
@@ -119,7 +120,10 @@ func (g *guard) tagged(tag string, rest []byte) error {
 	if command != "CAPABILITY" {
 		g.sent.conts = 0
 	}
-	selfEnded := command == "IDLE" && g.sent.idleTag == tag && !g.sent.done && word == "OK"
+	selfEnded := command == "IDLE" && g.sent.idleTag == tag && !g.sent.done && g.sent.idling
+	if command == "IDLE" {
+		g.sent.idling, g.sent.ended = false, selfEnded
+	}
 	g.mu.Unlock()
 	s := readStatus(after)
 	if selfEnded {
@@ -128,7 +132,6 @@ func (g *guard) tagged(tag string, rest []byte) error {
 		case g.idleOver <- struct{}{}:
 		default:
 		}
-		return nil
 	}
 	g.takeStatus(s)
 	g.mu.Lock()
@@ -165,9 +168,9 @@ func (g *guard) numbered(num string, rest []byte) error {
 		g.note("dropped a number that is out of range")
 	case word == "EXISTS":
 		g.data().exists = uint32(n)
-		g.changed()
+		g.tell(Notice{New: true})
 	case word == "EXPUNGE":
-		g.changed()
+		g.tell(Notice{Gone: true})
 	case word == "RECENT":
 	default:
 		g.note("dropped an unknown response %.40q", word)
@@ -196,9 +199,12 @@ func (g *guard) untagged(word string, rest []byte) error {
 	case "NAMESPACE":
 		return g.namespace(rest)
 	case "VANISHED":
-		g.changed()
+		g.tell(Notice{Gone: true})
 		return nil
-	case "FLAGS", "SEARCH", "ESEARCH", "SORT", "THREAD", "ENABLED", "ID", "LSUB", "QUOTA", "QUOTAROOT":
+	case "FLAGS": // Courier says no more than this when a letter gets a new keyword
+		g.tell(Notice{Flags: true})
+		return g.skipUnit(rest)
+	case "SEARCH", "ESEARCH", "SORT", "THREAD", "ENABLED", "ID", "LSUB", "QUOTA", "QUOTAROOT":
 		return g.skipUnit(rest) // nothing that we ask for
 	}
 	g.note("dropped an unknown response %.40q", word)
@@ -354,6 +360,8 @@ func (g *guard) takeStatus(s statusText) {
 		a.copyCodes = append(a.copyCodes, s.args)
 	case "APPENDUID":
 		a.appendArgs = s.args
+	case "NOTIFICATIONOVERFLOW": // the server has ended NOTIFY; see RFC 5465 section 5.8
+		g.tell(Notice{All: true})
 	}
 }
 

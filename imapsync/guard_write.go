@@ -18,7 +18,10 @@ type outgoing struct {
 	literal int64             // octets of a literal still to be written
 	inside  bool              // the line continues a command
 	command string            // of the line being written
+	instead string            // what goes on the wire in place of the announced command; "" for the command itself
 	idleTag string
+	idling  bool // the server has begun to serve IDLE
+	ended   bool // the server has ended IDLE by itself: DONE must not be sent
 	done    bool // DONE has been written
 
 	finished *answers // of the command whose tagged result has come
@@ -45,6 +48,9 @@ func (g *guard) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	g.mu.Unlock()
+	if len(wire) == 0 {
+		return len(b), nil
+	}
 	if n, err := g.Conn.Write(wire); err != nil {
 		return min(n, len(b)), err
 	}
@@ -85,8 +91,9 @@ func (g *guard) follow(b []byte) ([]byte, error) {
 	return wire, nil
 }
 
-// startLine looks at the start of a line that may begin a command. It returns the rewritten bytes when LIST is to be
-// sent as XLIST.
+// startLine looks at the start of a line that may begin a command. It returns the rewritten bytes when something else is
+// to be sent: XLIST for LIST, a command that go-imap does not know in place of NOOP, or nothing at all in place of a DONE
+// that the server would take for a command.
 func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 	o := &g.sent
 	tag, command := commandOf(rest)
@@ -94,6 +101,9 @@ func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 		o.command = ""
 		if bytes.HasPrefix(rest, []byte("DONE\r\n")) {
 			o.done = true
+			if o.ended && len(rest) == len(whole) {
+				return []byte{}, nil
+			}
 		} else if len(o.pending) > 0 {
 			o.command = "AUTHENTICATE"
 		}
@@ -108,9 +118,12 @@ func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 	}
 	o.command = command
 	o.pending[tag] = command
+	if o.instead != "" && command == o.allowed && len(rest) == len(whole) {
+		return []byte(tag + " " + o.instead + "\r\n"), nil
+	}
 	switch command {
 	case "IDLE":
-		o.idleTag, o.done = tag, false
+		o.idleTag, o.done, o.idling, o.ended = tag, false, false, false
 		o.conts++
 	case "AUTHENTICATE":
 		o.conts++

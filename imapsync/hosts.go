@@ -150,7 +150,7 @@ type waiting struct {
 type obstacle int
 
 const (
-	nothing   obstacle = iota
+	free      obstacle = iota
 	inLine             // for a moment: too many logins at once
 	pausing            // the server has asked for a pause
 	hostDown           // the host does not answer
@@ -236,7 +236,7 @@ func (s *Hosts) acquire(ctx context.Context, addr, user string, second bool, tel
 	h.queue = append(h.queue, w)
 	h.serveLocked()
 	s.mu.Unlock()
-	told := nothing
+	told := free
 	for {
 		select {
 		case <-w.granted:
@@ -293,7 +293,7 @@ func (h *host) serveLocked() {
 // serveOneLocked gives a permit or finds out why it cannot; then it returns when to try again, if that is known.
 func (h *host) serveOneLocked(w *waiting, cramped *int, now time.Time) time.Time {
 	why := h.hindersLocked(w, now)
-	if why.kind == nothing {
+	if why.kind == free {
 		h.grantLocked(w, now)
 		return time.Time{}
 	}
@@ -349,7 +349,7 @@ func (h *host) hindersLocked(w *waiting, now time.Time) hindrance {
 	case h.until.After(now) || (h.fails > 0 && h.probing):
 		return hindrance{kind: hostDown, until: h.until, words: h.words}
 	}
-	if why := h.crampedLocked(w, now); why.kind != nothing {
+	if why := h.crampedLocked(w, now); why.kind != free {
 		return why
 	}
 	if a.failed && h.weak >= max(1, h.slots/2) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -11,70 +12,135 @@ import (
 	"kontrol/models"
 )
 
-// maxIdle is below the 28 minutes after which go-imap would send IDLE again by itself.
-const maxIdle = 25 * time.Minute
+// A server that ends IDLE by itself within shortIdle for shortIdles times in a row is polled instead.
+const (
+	shortIdle  = time.Second
+	shortIdles = 3
+)
 
 // Idle waits for a change in the selected folder.
-func (c *Conn) Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (bool, error) {
+func (c *Conn) Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (changed bool, err error) {
+	err = c.Listen(ctx, limit, wake, func(Notice) bool {
+		changed = true
+		return false
+	})
+	return changed, err
+}
+
+// Listen hears what the server tells until hear has had enough, wake is signalled or limit has passed.
+func (c *Conn) Listen(ctx context.Context, limit time.Duration, wake <-chan struct{}, hear func(Notice) bool) error {
 	if c.link.dead {
-		return false, models.Temporary(ErrDead)
+		return models.Temporary(ErrDead)
 	}
-	limit = min(limit, maxIdle)
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	e := &ear{c: c, end: end.C, wake: wake, hear: hear}
+	for short := 0; !e.over; {
+		if !c.caps.Idle {
+			if err := e.poll(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		start := time.Now()
+		err := e.idle(ctx)
+		var refused *StatusError
+		switch {
+		case errors.As(err, &refused): // offered, but refused: Mail.ru has done that
+			c.caps.Idle = false
+			c.link.dialer.log.Info("imap server refuses IDLE, polling instead", "words", refused.Text)
+			continue
+		case err != nil:
+			return err
+		case !e.ended || time.Since(start) >= shortIdle:
+			short = 0
+		default:
+			short++
+		}
+		if short >= shortIdles {
+			c.caps.Idle = false
+			c.link.dialer.log.Info("imap server ends IDLE at once, polling instead")
+		}
+	}
+	return nil
+}
+
+// ear is one call of Listen.
+type ear struct {
+	c     *Conn
+	end   <-chan time.Time
+	wake  <-chan struct{}
+	hear  func(Notice) bool
+	over  bool // Listen has come to its end
+	ended bool // the server has ended the last IDLE by itself
+}
+
+// pass hands on what there is to hear.
+func (e *ear) pass() {
+	if n, ok := e.c.link.guard.take(); ok && !e.hear(n) {
+		e.over = true
+	}
+}
+
+// slice is how long an IDLE may last. It is jittered, so that a thousand connections do not all speak up at once.
+func (c *Conn) slice() time.Duration {
+	limit := c.link.dialer.account.Timeouts.Slice
 	if q := quirkOf(c.link.place.host); q.idle > 0 {
 		limit = min(limit, q.idle)
 	}
-	if c.caps.Idle {
-		changed, err := c.idle(ctx, limit, wake)
-		var refused *StatusError
-		if !errors.As(err, &refused) {
-			return changed, err
-		}
-		c.caps.Idle = false // offered, but refused: Mail.ru has done that
-		c.link.dialer.log.Info("imap server refuses IDLE, polling instead", "words", refused.Text)
-	}
-	return c.poll(ctx, limit, wake)
+	return time.Duration(float64(limit) * (0.8 + 0.2*rand.Float64()))
 }
 
-// idle is one round of IDLE, DONE and NOOP.
-func (c *Conn) idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (bool, error) {
-	l := c.link
+// idle is one IDLE with its DONE. Unless the end of it was our own wish, a NOOP follows: some servers tell only then what
+// has changed. Both have to be answered soon: that is the proof that the connection is alive in both directions, which
+// neither TCP nor what the server sends by itself can give.
+func (e *ear) idle(ctx context.Context) error {
+	l := e.c.link
+	e.ended = false
 	var running *imapclient.IdleCommand
 	if err := l.startIdle(ctx, &running); err != nil {
-		return false, err
+		return err
 	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	changed, over, aside := false, false, false
-	select {
-	case <-l.guard.poke:
-		changed = true
-	case <-wake:
-	case <-timer.C:
-	case <-l.guard.idleOver:
-		over = true
-	case <-l.permit.stepAside():
-		aside = true
-	case <-l.client.Closed():
-	case <-ctx.Done():
-	}
-	if over || ctx.Err() != nil {
-		l.kill()
-		_ = running.Close()
-		if over {
-			return true, models.Temporary(errors.New("imap IDLE: server ended it by itself"))
+	proof := time.NewTimer(e.c.slice())
+	defer proof.Stop()
+	aside := false
+	for ask := false; !e.over && !ask && !aside; {
+		select {
+		case <-l.guard.poke:
+			e.pass()
+		case <-e.wake:
+			e.over = true
+		case <-e.end:
+			e.over, ask = true, true
+		case <-proof.C:
+			ask = true
+		case <-l.guard.idleOver:
+			e.ended, ask = true, true
+		case <-l.permit.stepAside():
+			aside = true
+		case <-l.client.Closed():
+			ask = true
+		case <-ctx.Done():
+			l.kill()
+			_ = running.Close()
+			return models.Temporary(fmt.Errorf("imap IDLE: %w", ctx.Err()))
 		}
-		return changed, models.Temporary(fmt.Errorf("imap IDLE: %w", ctx.Err()))
+		if !ask {
+			continue
+		}
+		if err := l.endIdle(ctx, running); err != nil {
+			return err
+		}
+		err := e.c.prove(ctx)
+		e.pass()
+		return err
 	}
-	if err := l.endIdle(ctx, running); err != nil {
-		return changed, err
+	err := l.endIdle(ctx, running)
+	e.pass()
+	if err == nil && aside {
+		return models.Temporary(errAside)
 	}
-	if aside {
-		return changed, models.Temporary(errAside)
-	}
-	if err := c.noop(ctx); err != nil {
-		return changed, err
-	}
-	return c.poked() || changed, nil
+	return err
 }
 
 // errAside ends a connection that another mailbox needs more. It comes only where nothing is under way.
@@ -86,7 +152,7 @@ func (l *link) startIdle(ctx context.Context, running **imapclient.IdleCommand) 
 	case <-l.guard.idleOver:
 	default:
 	}
-	_, err := l.do(ctx, command{name: "IDLE", budget: listBudget}, func() error {
+	_, err := l.do(ctx, command{name: "IDLE", limit: l.dialer.account.Timeouts.Proof, budget: listBudget}, func() error {
 		var err error
 		*running, err = l.client.Idle()
 		return err
@@ -94,9 +160,9 @@ func (l *link) startIdle(ctx context.Context, running **imapclient.IdleCommand) 
 	return err
 }
 
-// endIdle sends DONE and waits for the result.
+// endIdle sends DONE, unless the server has ended IDLE already, and waits for the result.
 func (l *link) endIdle(ctx context.Context, running *imapclient.IdleCommand) error {
-	_, err := l.do(ctx, command{name: "DONE"}, func() error {
+	_, err := l.do(ctx, command{name: "DONE", limit: l.dialer.account.Timeouts.Proof}, func() error {
 		if err := running.Close(); err != nil {
 			return err
 		}
@@ -105,49 +171,33 @@ func (l *link) endIdle(ctx context.Context, running *imapclient.IdleCommand) err
 	return err
 }
 
-// poked reports and forgets that the server told of a change.
-func (c *Conn) poked() bool {
-	select {
-	case <-c.link.guard.poke:
-		return true
-	default:
-		return false
-	}
+// prove makes sure with a NOOP that the server answers.
+func (c *Conn) prove(ctx context.Context) error {
+	_, err := c.link.raw(ctx, command{name: "NOOP", limit: c.link.dialer.account.Timeouts.Proof})
+	return err
 }
 
-// poll asks with NOOP from time to time.
-func (c *Conn) poll(ctx context.Context, limit time.Duration, wake <-chan struct{}) (bool, error) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for {
-		tick := time.NewTimer(c.link.dialer.account.Timeouts.Poll)
-		over := false
-		select {
-		case <-tick.C:
-		case <-timer.C:
-			over = true
-		case <-wake:
-			over = true
-		case <-c.link.guard.poke:
-			c.link.guard.changed()
-		case <-c.link.permit.stepAside():
-			tick.Stop()
-			return false, models.Temporary(errAside)
-		case <-c.link.client.Closed():
-		case <-ctx.Done():
-			tick.Stop()
-			c.link.kill()
-			return false, models.Temporary(fmt.Errorf("imap poll: %w", ctx.Err()))
-		}
-		tick.Stop()
-		if err := c.noop(ctx); err != nil {
-			return false, err
-		}
-		if c.poked() {
-			return true, nil
-		}
-		if over {
-			return false, nil
-		}
+// poll waits and then asks with NOOP, which also proves that the connection is alive.
+func (e *ear) poll(ctx context.Context) error {
+	l := e.c.link
+	tick := time.NewTimer(l.dialer.account.Timeouts.Poll)
+	defer tick.Stop()
+	select {
+	case <-tick.C:
+	case <-e.end:
+		e.over = true
+	case <-e.wake:
+		e.over = true
+		return nil
+	case <-l.guard.poke:
+	case <-l.permit.stepAside():
+		return models.Temporary(errAside)
+	case <-l.client.Closed():
+	case <-ctx.Done():
+		l.kill()
+		return models.Temporary(fmt.Errorf("imap poll: %w", ctx.Err()))
 	}
+	err := e.c.prove(ctx)
+	e.pass()
+	return err
 }

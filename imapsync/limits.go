@@ -29,8 +29,10 @@ type Timing struct {
 	IdleSlice   time.Duration // 4 min: the longest IDLE; after it the connection is proved alive and everything polled
 	PollEvery   time.Duration // 25 s: how often INBOX and Sent are looked at without IDLE or with one connection only
 	StatusEvery time.Duration // 1 min: how often the folders that nobody idles on are asked for changes
-	FullSoon    time.Duration // 5 min: how often INBOX and Sent are compared completely
-	FullLate    time.Duration // 1 h: the same for the other folders
+	FullSoon    time.Duration // 5 min: how often INBOX and Sent are compared completely where there are no mod-sequences
+	FullLate    time.Duration // 1 h: the same for the other folders, and for all where there are
+	FullSure    time.Duration // 24 h: how often even a folder that has not changed by the server's numbers is compared
+	MoveEvery   time.Duration // 1 s: how long moves wait at most while many letters are taken in
 	FirstRetry  time.Duration // 1 s: the wait after the first lost connection, doubled each time
 	DialRetry   time.Duration // 5 s: the wait after the first connection that did not come about, doubled each time
 	LastRetry   time.Duration // 15 min: the longest such wait, and the wait after a failure that is not temporary
@@ -49,6 +51,8 @@ func (t Timing) filled() Timing {
 		StatusEvery: orDuration(t.StatusEvery, time.Minute),
 		FullSoon:    orDuration(t.FullSoon, 5*time.Minute),
 		FullLate:    orDuration(t.FullLate, time.Hour),
+		FullSure:    orDuration(t.FullSure, 24*time.Hour),
+		MoveEvery:   orDuration(t.MoveEvery, time.Second),
 		FirstRetry:  orDuration(t.FirstRetry, time.Second),
 		DialRetry:   orDuration(t.DialRetry, 5*time.Second),
 		LastRetry:   orDuration(t.LastRetry, 15*time.Minute),

@@ -44,6 +44,7 @@ func (l *link) kill() {
 // command is one command: its exact name on the wire, its time, its weight, and where its data goes.
 type command struct {
 	name   string
+	wire   string        // what is sent in place of the command; "" for the command itself
 	limit  time.Duration // 0 for Timeouts.Command
 	budget int64         // 0 for baseBudget
 	ans    *answers      // nil when no data is awaited
@@ -70,6 +71,10 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	bounded, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	l.guard.begin(c.name, c.budget, c.ans)
+	if c.wire != "" {
+		l.guard.replace(c.wire)
+		c.name, _, _ = strings.Cut(c.wire, " ")
+	}
 	stop := context.AfterFunc(bounded, func() { _ = l.guard.Conn.Close() })
 	err := run()
 	stop()

@@ -14,8 +14,10 @@ import (
 // signals is what other goroutines want of the worker. Any number of signals of a kind count as one.
 type signals struct {
 	mu    sync.Mutex
-	inbox bool
+	heard Notice        // of INBOX and, by name, of other folders
 	wake  chan struct{} // holds at most one
+
+	others []string // the folders that nobody idles on; see Syncer.others
 }
 
 func newSignals() *signals { return &signals{wake: make(chan struct{}, 1)} }
@@ -28,42 +30,63 @@ func (g *signals) poke() {
 	}
 }
 
-// inboxChanged wakes the worker and tells it to look at INBOX.
-func (g *signals) inboxChanged() {
+// hear passes on to the worker what the server has told the connection that watches INBOX, and wakes it.
+func (g *signals) hear(n Notice) {
 	g.mu.Lock()
-	g.inbox = true
+	g.heard.add(n)
 	g.mu.Unlock()
 	g.poke()
 }
 
 // take returns and clears what was signalled.
-func (g *signals) take() (inbox bool) {
+func (g *signals) take() (n Notice) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	inbox, g.inbox = g.inbox, false
+	n, g.heard = g.heard, Notice{}
 	select {
 	case <-g.wake:
 	default:
 	}
-	return inbox
+	return n
 }
 
 // folder is a watched folder as one connection knows it.
 type folder struct {
-	f      models.Folder
-	dirty  bool      // may have changed: look
-	event  bool      // the server has said that something has changed, perhaps only a flag
-	full   bool      // the next look compares everything
-	fullAt time.Time // last complete comparison on this connection; zero: none yet
-	seen   Selected  // what the server said at the last look
-	expect uint32    // messages that should be in it, going by the last complete comparison and what came since
-	drift  int       // looks in a row that were asked for by differing numbers only
-	lost   bool      // has vanished too often; left alone on this connection
+	f       models.Folder
+	dirty   bool      // may have changed: look
+	event   bool      // the server has said that something has changed
+	left    bool      // letters may have left
+	flags   bool      // flags may have changed
+	heard   bool      // the server has said that its numbers have changed: ask for them
+	behind  bool      // flags may have changed since they were asked for, by the mod-sequence
+	full    bool      // the next look compares everything
+	timed   bool      // the next look compares everything unless the numbers prove that nothing has changed
+	fullAt  time.Time // last complete comparison on this connection; zero: none yet
+	listed  bool      // the look that is to be settled has listed the whole folder
+	seen    Selected  // what the server said at the last look
+	proof   Selected  // what it said at the last complete list that was settled
+	drift   int       // looks in a row that were asked for by differing numbers only
+	lost    bool      // has vanished too often; left alone on this connection
+	unsaved bool      // f holds numbers that are not stored yet
+
+	counted bool // expect is known
+	expect  int  // letters that should be in it below the cursor, going by the last look
+	extra   int  // letters in it that the store does not count as being there, at the last complete list
 }
 
 // differs reports whether the server's numbers are other than at the last look.
 func (d *folder) differs(now Selected) bool {
-	return now.UIDValidity != d.seen.UIDValidity || now.UIDNext != d.seen.UIDNext || now.Messages != d.seen.Messages
+	if now.ModSeq == 0 || d.seen.ModSeq == 0 {
+		now.ModSeq = d.seen.ModSeq
+	}
+	return !sameNumbers(now, d.seen)
+}
+
+// hear takes note of what the server has told about the folder while it was selected.
+func (d *folder) hear(n Notice) {
+	if n.New || n.Gone || n.Flags || n.All {
+		d.dirty, d.event, d.left, d.flags = true, true, d.left || n.Gone || n.All, d.flags || n.Flags || n.All
+	}
 }
 
 // readOnly says how a folder is opened for looking: INBOX with SELECT, everything else with EXAMINE.
@@ -131,7 +154,7 @@ func (w *worker) bindFolders(ctx context.Context) error {
 	before := w.folders
 	w.folders = nil
 	for role, f := range found {
-		d := &folder{dirty: true, full: true}
+		d := &folder{dirty: true}
 		if i := slices.IndexFunc(stored, func(x models.Folder) bool { return x.Role == role }); i >= 0 {
 			d.f = stored[i]
 		}
@@ -147,6 +170,16 @@ func (w *worker) bindFolders(ctx context.Context) error {
 		}
 		w.folders = append(w.folders, d)
 	}
+	var others []string
+	for _, d := range w.folders {
+		if d.f.Role != models.FolderInbox && d.f.Role != models.FolderSent && !d.lost {
+			others = append(others, d.f.Name)
+		}
+	}
+	slices.Sort(others)
+	w.signals.mu.Lock()
+	w.signals.others = others
+	w.signals.mu.Unlock()
 	slices.SortFunc(w.folders, func(a, b *folder) int {
 		if n := lookOrder(a.f.Role) - lookOrder(b.f.Role); n != 0 {
 			return n

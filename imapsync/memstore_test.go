@@ -223,17 +223,38 @@ func (st *memStore) LiveCopies(_ context.Context, folderID int64, validity uint3
 	return list, err
 }
 
-func (st *memStore) CopiesAbove(_ context.Context, folderID int64, validity, uid uint32) (list []uint32, err error) {
-	err = st.guarded("CopiesAbove", func() error {
-		for _, l := range st.locations {
-			if l.FolderID == folderID && l.UIDValidity == validity && l.GoneAt == nil && l.UID > uid {
-				list = append(list, l.UID)
-			}
-		}
-		slices.Sort(list)
+func (st *memStore) Copies(_ context.Context, folderID int64, validity, first, last uint32) (list []models.Copy, err error) {
+	err = st.guarded("Copies", func() error {
+		list = st.copies(folderID, validity, func(uid uint32) bool { return uid >= first && (last == 0 || uid <= last) })
 		return nil
 	})
 	return list, err
+}
+
+func (st *memStore) CopiesOf(_ context.Context, folderID int64, validity uint32, uids []uint32) (list []models.Copy, err error) {
+	err = st.guarded("CopiesOf", func() error {
+		list = st.copies(folderID, validity, func(uid uint32) bool { return slices.Contains(uids, uid) })
+		return nil
+	})
+	return list, err
+}
+
+func (st *memStore) CountCopies(_ context.Context, folderID int64, validity uint32) (n int, err error) {
+	err = st.guarded("CountCopies", func() error {
+		n = len(st.copies(folderID, validity, func(uint32) bool { return true }))
+		return nil
+	})
+	return n, err
+}
+
+func (st *memStore) copies(folderID int64, validity uint32, which func(uint32) bool) (list []models.Copy) {
+	for _, l := range st.locations {
+		if l.FolderID == folderID && l.UIDValidity == validity && l.GoneAt == nil && which(l.UID) {
+			list = append(list, models.Copy{UID: l.UID, Flags: l.Flags})
+		}
+	}
+	slices.SortFunc(list, func(a, b models.Copy) int { return int(int64(a.UID) - int64(b.UID)) })
+	return list
 }
 
 func (st *memStore) Folders(context.Context, int64) (list []models.Folder, err error) {

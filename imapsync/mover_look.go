@@ -38,7 +38,7 @@ func (r *moving) lookSource(ctx context.Context, set []*models.Filing, seen map[
 		}
 		return nil
 	}
-	metas, err := r.metas(ctx, sourceUIDs(set))
+	metas, err := r.details(ctx, sourceUIDs(set))
 	if err != nil {
 		return orLost("look at source copies", err)
 	}

@@ -52,7 +52,7 @@ func (r *moving) lookForMissing(ctx context.Context) error {
 }
 
 // send announces the move of letters that have just been seen in the source folder, and carries it out.
-func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint32]Meta, t try) error {
+func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint32]Details, t try) error {
 	target, err := r.target(ctx, set[0].TargetFolderID, set[0].TargetFolder.Name)
 	if refused(err) {
 		return r.refuse(ctx, set, err, t)
@@ -83,11 +83,11 @@ func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint
 
 // sourceReady looks which copies can be moved now. Of those that cannot be the journal has been told why, except of the
 // missing ones, which will be looked for.
-func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try) (ready []*models.Filing, before map[uint32]Meta, err error) {
+func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try) (ready []*models.Filing, before map[uint32]Details, err error) {
 	if ok, err := r.openSource(ctx, set, t); err != nil || !ok {
 		return nil, nil, err
 	}
-	before, err = r.metas(ctx, sourceUIDs(set))
+	before, err = r.details(ctx, sourceUIDs(set))
 	switch {
 	case refused(err) && len(set) > 1 && r.patient(set[0]): // the set itself may be what the server does not like
 		return nil, nil, r.halves(ctx, set, t)
@@ -146,11 +146,11 @@ func (r *moving) openSource(ctx context.Context, set []*models.Filing, t try) (b
 	return true, nil
 }
 
-// metas looks at copies in the selected folder, by UID.
-func (r *moving) metas(ctx context.Context, uids []uint32) (map[uint32]Meta, error) {
-	byUID := make(map[uint32]Meta, len(uids))
+// details looks at copies in the selected folder, by UID.
+func (r *moving) details(ctx context.Context, uids []uint32) (map[uint32]Details, error) {
+	byUID := make(map[uint32]Details, len(uids))
 	for _, part := range cutUIDs(uids) {
-		list, err := r.s.Metas(ctx, part)
+		list, err := r.s.Details(ctx, part)
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +195,7 @@ func (r *moving) learnNext(set []*models.Filing, got Copied) {
 
 // answered goes on after the answer to MOVE or COPY, or its absence. A NO is not taken as proof that nothing was done:
 // servers that carry out MOVE in steps say NO half-way. So everything except a MOVE with COPYUID is looked at.
-func (r *moving) answered(ctx context.Context, set []*models.Filing, before map[uint32]Meta, got Copied, err error, t try) error {
+func (r *moving) answered(ctx context.Context, set []*models.Filing, before map[uint32]Details, got Copied, err error, t try) error {
 	r.learnNext(set, got)
 	if err != nil && !refused(err) {
 		for _, f := range set {

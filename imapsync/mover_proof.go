@@ -11,7 +11,7 @@ import (
 // answeredSet is a set of letters that the server says it has moved.
 type answeredSet struct {
 	set    []*models.Filing
-	before map[uint32]Meta // how the copies looked in the source folder
+	before map[uint32]Details // how the copies looked in the source folder
 	got    Copied
 }
 
@@ -51,7 +51,7 @@ func (r *moving) prove(ctx context.Context) error {
 	for len(pending) > 0 {
 		first := pending[0]
 		var set []*models.Filing
-		before := make(map[int64]Meta)
+		before := make(map[int64]Details)
 		pending = slices.DeleteFunc(pending, func(a answeredSet) bool {
 			if a.set[0].TargetFolderID != first.set[0].TargetFolderID || a.got.UIDValidity != first.got.UIDValidity {
 				return false
@@ -72,7 +72,7 @@ func (r *moving) prove(ctx context.Context) error {
 }
 
 // proveSet does it for letters in the same target folder.
-func (r *moving) proveSet(ctx context.Context, set []*models.Filing, before map[int64]Meta, validity uint32) error {
+func (r *moving) proveSet(ctx context.Context, set []*models.Filing, before map[int64]Details, validity uint32) error {
 	proved, err := r.proved(ctx, set, before, validity)
 	if err != nil {
 		for _, f := range set {
@@ -103,14 +103,14 @@ type stamp struct {
 	date time.Time
 }
 
-func stampOf(m Meta) stamp { return stamp{m.Size, m.InternalDate} }
+func stampOf(m Details) stamp { return stamp{m.Size, m.InternalDate} }
 
 // proved checks what COPYUID has said about several letters: a server that copies in an order of its own may name the
 // right UIDs beside the wrong letters. A letter whose copy has a size and a date that no other letter of the set has is
 // there beyond doubt; of the others the headers are compared. A copy that is like none of the letters (some servers make
 // up headers and sizes anew on each request), or that has been taken away meanwhile, is believed unless the server has
 // been caught lying.
-func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[int64]Meta, validity uint32) (map[int64]bool, error) {
+func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[int64]Details, validity uint32) (map[int64]bool, error) {
 	r.open = ""
 	sel, err := r.s.Select(ctx, set[0].TargetFolder.Name, true)
 	if refused(err) {
@@ -122,7 +122,7 @@ func (r *moving) proved(ctx context.Context, set []*models.Filing, before map[in
 	if sel.UIDValidity != validity {
 		return nil, nil
 	}
-	after, err := r.metas(ctx, destUIDs(set))
+	after, err := r.details(ctx, destUIDs(set))
 	if refused(err) {
 		return nil, nil
 	}

@@ -69,7 +69,7 @@ func (r *moving) vanishedTwins(ctx context.Context, set []*models.Filing) (map[i
 	if len(twins) == 0 {
 		return nil, nil
 	}
-	there, err := r.metas(ctx, twins)
+	there, err := r.details(ctx, twins)
 	if err != nil {
 		return nil, orLost("look at twins", err)
 	}
@@ -137,7 +137,7 @@ func (r *moving) removeSource(ctx context.Context, set []*models.Filing) error {
 // say OK and do nothing when the folder is read-only for us. Without UIDPLUS it only marks the copies.
 func (r *moving) expunge(ctx context.Context, set []*models.Filing) error {
 	uids := sourceUIDs(set)
-	before, err := r.metas(ctx, uids)
+	before, err := r.details(ctx, uids)
 	if err == nil {
 		uids = keep(uids, before)
 		for _, part := range cutUIDs(uids) {
@@ -155,9 +155,9 @@ func (r *moving) expunge(ctx context.Context, set []*models.Filing) error {
 	if refused(err) {
 		return r.stays(ctx, set, err)
 	}
-	var still map[uint32]Meta
+	var still map[uint32]Details
 	if err == nil && len(uids) > 0 {
-		still, err = r.metas(ctx, uids)
+		still, err = r.details(ctx, uids)
 	}
 	if refused(err) {
 		return r.stays(ctx, set, err)
@@ -187,7 +187,7 @@ func (r *moving) expungePart(ctx context.Context, uids []uint32) error {
 }
 
 // keep leaves only the UIDs that are there.
-func keep(uids []uint32, there map[uint32]Meta) []uint32 {
+func keep(uids []uint32, there map[uint32]Details) []uint32 {
 	var kept []uint32
 	for _, u := range uids {
 		if _, ok := there[u]; ok {

@@ -20,6 +20,16 @@ type Quarantine interface {
 // quarantineTries is how often a letter is read again before it is left to people.
 const quarantineTries = 3
 
+// quarantined reports whether the folder has letters in quarantine that are to be read again on this connection.
+func (w *worker) quarantined(ctx context.Context, d *folder) (bool, error) {
+	if w.cfg.Quarantine == nil {
+		return false, nil
+	}
+	rows, err := w.cfg.Quarantine.QuarantinedIn(ctx, d.f.ID, d.f.UIDValidity)
+	return slices.ContainsFunc(rows, func(q models.Quarantine) bool { return q.Attempts < quarantineTries }),
+		storing("read quarantine", err)
+}
+
 // tendQuarantine releases letters that have left the folder, and once for each connection reads those again that have not
 // been tried too often: what was wrong may have been the server's bad hour. A letter that can be read now is handed to the
 // intake like any other; one that cannot gets one more attempt on its row. metas is a complete list of the folder.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"kontrol/models"
 )
 
 // Session is one authenticated connection as the Syncer and the Mover use it. *Conn is the real one. It is owned by one
@@ -25,6 +27,12 @@ type Session interface {
 	Select(ctx context.Context, name string, readOnly bool) (Selected, error)
 	// Status asks about a folder that is not selected. See RFC 9051 section 6.3.11.
 	Status(ctx context.Context, name string) (Selected, error)
+	// Statuses asks about several folders that are not selected, with one command where the server can do that (RFC 5819).
+	// A folder that the server does not tell about is missing in the answer.
+	Statuses(ctx context.Context, names []string) (map[string]Selected, error)
+	// Changes returns UID and flags of the copies in the selected folder that are new or have other flags since the
+	// mod-sequence, ascending by UID. It fails without Caps().CondStore. See RFC 7162 section 3.1.4.
+	Changes(ctx context.Context, since uint64) ([]Meta, error)
 	// UIDs returns UID and flags of the copies in the selected folder with first <= UID <= last, ascending; last 0 means
 	// to the end. The well-known answer to "n:*" beyond the end is filtered out.
 	UIDs(ctx context.Context, first, last uint32) ([]Meta, error)
@@ -36,10 +44,9 @@ type Session interface {
 	// more than octets, header and text together, and always at least one. rest are those that it did not come to, all of
 	// them above the ones in the answer.
 	FetchWithin(ctx context.Context, uids []uint32, textCap int, octets int64) (answer FetchAnswer, rest []uint32, err error)
-	// Metas returns UID, flags, size and INTERNALDATE of those of the given copies that are in the selected folder,
-	// ascending. The UIDs must be ascending. Like the next four it makes one command of all UIDs, so there must not be more
+	// Details returns what is known of those of the given copies that are in the selected folder, ascending. The UIDs must be ascending. Like the next four it makes one command of all UIDs, so there must not be more
 	// of them than fit into a line; see cutSets.
-	Metas(ctx context.Context, uids []uint32) ([]Meta, error)
+	Details(ctx context.Context, uids []uint32) ([]Details, error)
 	// MoveSet is UID MOVE and nothing else; it fails without Caps().Move. After an error some of the copies may have been
 	// moved. See RFC 6851.
 	MoveSet(ctx context.Context, uids []uint32, dest string) (Copied, error)
@@ -54,6 +61,13 @@ type Session interface {
 	// Idle waits in the selected folder until the server tells of a change, wake is signalled, or limit has passed. It
 	// then proves with a round trip that the connection is alive. Without Caps().Idle it waits with NOOP polls.
 	Idle(ctx context.Context, limit time.Duration, wake <-chan struct{}) (changed bool, err error)
+	// Listen stays in the selected folder until limit has passed, wake is signalled, or hear, which is called in the same
+	// goroutine for whatever the server tells, returns false. Every half a minute at the most it proves with a round trip
+	// of its own that the server still answers.
+	Listen(ctx context.Context, limit time.Duration, wake <-chan struct{}, hear func(Notice) bool) error
+	// Notify asks the server to tell during Listen of changes in the named folders as well, besides the selected one. It
+	// returns false where the server cannot or does not want to; then nothing has changed. See RFC 5465.
+	Notify(ctx context.Context, names []string) (bool, error)
 	// Close logs out politely within a second and closes the socket. It is safe to call on a dead session.
 	Close()
 }
@@ -87,12 +101,21 @@ type Selected struct {
 	Keywords    bool   // new keywords can be made (\* in PERMANENTFLAGS)
 }
 
-// Meta is what is known of one copy without its header.
-type Meta struct {
-	UID          uint32
-	Flags        []string  // shared with other copies: not to be changed; nil when the server told none
-	Size         int64     // RFC822.SIZE; 0 when it was not asked for or not told
-	InternalDate time.Time // zero when it was not asked for or cannot be read
+// Details is what is known of one copy without its header.
+type Details struct {
+	Meta
+	Size         int64     // RFC822.SIZE; 0 when it was not told
+	InternalDate time.Time // zero when it cannot be read
+}
+
+// Meta is one copy's UID and flags. The flags are shared with other copies and not to be changed.
+type Meta = models.Copy
+
+// Notice is what a server has told of its own accord since the last one: hints, not truths.
+type Notice struct {
+	New, Gone, Flags bool     // in the selected folder: letters have come, have left, or have other flags
+	Folders          []string // other folders, by name, in which something has changed
+	All              bool     // the server has lost count: anything may have changed in any folder
 }
 
 // FetchAnswer sorts the copies asked for by what became of them.

@@ -1,6 +1,7 @@
 package imapsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -63,8 +64,8 @@ func checkSet(uids []uint32) error {
 	return nil
 }
 
-// Metas returns UID, flags, size and INTERNALDATE of those of the given copies that are in the selected folder.
-func (c *Conn) Metas(ctx context.Context, uids []uint32) ([]Meta, error) {
+// Details returns what is known of those of the given copies that are in the selected folder.
+func (c *Conn) Details(ctx context.Context, uids []uint32) ([]Details, error) {
 	if len(uids) == 0 {
 		return nil, nil
 	}
@@ -72,7 +73,17 @@ func (c *Conn) Metas(ctx context.Context, uids []uint32) ([]Meta, error) {
 		return nil, err
 	}
 	wanted := func(uid uint32) bool { _, ok := slices.BinarySearch(uids, uid); return ok }
-	return c.metas(ctx, uidSet(uids), wanted, &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true, InternalDate: true})
+	o := &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true, InternalDate: true}
+	ans, err := c.listing(ctx, uidSet(uids), o, func() *answers { return newAnswers(0, 0, wanted) })
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Details, 0, len(ans.copies))
+	for uid, d := range ans.copies {
+		list = append(list, Details{Meta: Meta{UID: uid, Flags: d.flags}, Size: d.size, InternalDate: d.date})
+	}
+	slices.SortFunc(list, func(a, b Details) int { return cmp.Compare(a.UID, b.UID) })
+	return list, nil
 }
 
 // Copy copies one letter to another folder.

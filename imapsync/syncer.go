@@ -54,6 +54,7 @@ type Syncer struct {
 	logger   *slog.Logger
 	signals  *signals
 	watching atomic.Bool                   // the second connection idles on INBOX
+	notified atomic.Bool                   // and hears of the other folders as well
 	alone    atomic.Pointer[models.Phrase] // why there is no second connection, when that is no failure
 	panics   atomic.Int64                  // recovered since the start
 
@@ -163,7 +164,7 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 	connected = true // also when what follows panics
 	defer s.Close()
 	y.refusals, y.refusedAt = 0, nil
-	w := &worker{Syncer: y, s: s, ctx: ctx}
+	w := &worker{Syncer: y, s: &selecting{Session: s}, ctx: ctx}
 	return true, w.run()
 }
 

@@ -15,7 +15,7 @@ import (
 // virtual time. Once all is quiet the store knows exactly what lies on the server, and no copy was announced twice.
 func TestStoreAgreesWithServerAfterAnything(t *testing.T) {
 	t.Parallel()
-	rounds := uint64(150)
+	rounds := uint64(300)
 	if testing.Short() {
 		rounds = 20
 	}
@@ -34,7 +34,8 @@ func anything(t *testing.T, seed uint64) {
 	rnd, server, store := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2)), rand.New(rand.NewPCG(seed, 3))
 	w := newSyncWorld(t)
 	w.m.create(ctrl, done)
-	w.m.caps = Caps{Move: rnd.IntN(3) > 0, UIDPlus: true, Idle: rnd.IntN(4) > 0}
+	w.m.caps = Caps{Move: rnd.IntN(3) > 0, UIDPlus: true, Idle: rnd.IntN(4) > 0, CondStore: rnd.IntN(2) > 0}
+	w.m.notify = rnd.IntN(2) > 0
 	if rnd.IntN(4) == 0 {
 		w.m.limit = 1
 	}
@@ -104,6 +105,14 @@ func (w *syncWorld) act(rnd *rand.Rand, i int) {
 	case k < 10:
 		w.m.deliver(names[rnd.IntN(2)], header(fmt.Sprint("new", i)))
 	case uid == 0:
+	case k == 10 && rnd.IntN(4) == 0: // restored from a backup: the mod-sequence goes down
+		w.m.mu.Lock()
+		b := w.m.boxes[name]
+		b.modSeq /= 2
+		for _, c := range b.mail {
+			c.modSeq = min(c.modSeq, b.modSeq)
+		}
+		w.m.mu.Unlock()
 	case k < 13:
 		w.m.mu.Lock()
 		w.m.expungeLocked(nil, name, uid)

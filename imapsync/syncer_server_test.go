@@ -65,11 +65,12 @@ func newLiveWorld(t *testing.T, a Account, timing Timing) *liveWorld {
 func (w *liveWorld) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	go func() { w.result <- w.y.Run(ctx) }()
+	y, result := w.y, w.result
+	go func() { result <- y.Run(ctx) }()
 	w.t.Cleanup(func() {
 		cancel()
 		select {
-		case err := <-w.result:
+		case err := <-result:
 			if err != nil {
 				w.t.Errorf("Run ended with %v", err)
 			}

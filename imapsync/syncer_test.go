@@ -418,7 +418,7 @@ func TestVanishOfEverythingNeedsProof(t *testing.T) {
 		w.m.mu.Lock()
 		hidden := w.m.boxes[inbox].mail
 		w.m.boxes[inbox].mail = nil
-		w.m.notifyLocked(nil, inbox)
+		w.m.notifyLocked(nil, inbox, Notice{Gone: true}, nil)
 		looks := 0
 		w.m.fault = func(s *fakeSession, cmd string) fault { // the letters are back when one looks a second time
 			if cmd == "UIDS" && s.selected == inbox {
@@ -436,7 +436,7 @@ func TestVanishOfEverythingNeedsProof(t *testing.T) {
 		}
 		w.m.mu.Lock()
 		w.m.boxes[inbox].mail = nil
-		w.m.notifyLocked(nil, inbox)
+		w.m.notifyLocked(nil, inbox, Notice{Gone: true}, nil)
 		w.m.mu.Unlock()
 		pass(2 * time.Minute)
 		if got := strings.Count(w.history(), "-inbox"); got != 60 {

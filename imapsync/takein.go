@@ -122,7 +122,8 @@ func (f *fetcher) fetch(ctx context.Context, ask []uint32, c *catch) (rest []uin
 }
 
 // takeIn hands new copies to the intake in ascending batches and moves the cursor with each. While one batch is being
-// stored the next is being fetched. It returns how many UIDs were above the cursor.
+// stored the next is being fetched. It stops early when moves have waited long enough. It returns how many UIDs the
+// cursor has passed.
 func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta) (int, error) {
 	var uids []uint32
 	for _, m := range metas {
@@ -135,26 +136,39 @@ func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta) (int, erro
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
-	known, err := w.cfg.Folders.CopiesAbove(ctx, d.f.ID, d.f.UIDValidity, d.f.LastUID)
+	live, err := w.cfg.Folders.Copies(ctx, d.f.ID, d.f.UIDValidity, uids[0], uids[len(uids)-1])
 	if err != nil {
 		return 0, storing("read known copies", err)
 	}
+	known := make([]uint32, 0, len(live))
+	for _, l := range live {
+		known = append(known, l.UID)
+	}
 	cut, _ := slices.BinarySearch(uids, d.f.FirstUID)
 	f := &fetcher{w: w, name: d.f.Name, before: uids[:cut], since: uids[cut:], known: known}
-	if err := w.takeAll(ctx, d, f); err != nil {
+	if err := w.takeBatches(ctx, d, f); err != nil {
 		return 0, err
 	}
-	return len(uids), nil
+	taken, passed := slices.BinarySearch(uids, d.f.LastUID)
+	if passed {
+		taken++
+	}
+	return taken, nil
 }
 
-// takeAll stores batch after batch. The session belongs to the goroutine that fetches ahead for as long as that runs.
-func (w *worker) takeAll(ctx context.Context, d *folder, f *fetcher) error {
+// movesDue reports whether moves that came of letters taken in have waited long enough.
+func (w *worker) movesDue() bool {
+	return w.stored && !w.movedAt.IsZero() && w.cfg.Now().Sub(w.movedAt) >= w.cfg.Timing.MoveEvery
+}
+
+// takeBatches stores batch after batch. The session belongs to the goroutine that fetches ahead for as long as that runs.
+func (w *worker) takeBatches(ctx context.Context, d *folder, f *fetcher) error {
 	wait, callOff := context.WithCancel(w.ctx)
 	defer callOff()
 	c := f.next(ctx, wait)
 	for {
 		var ahead chan catch
-		if c.err == nil && !f.done() && w.ctx.Err() == nil {
+		if c.err == nil && !f.done() && w.ctx.Err() == nil && !w.movesDue() {
 			ahead = make(chan catch, 1)
 			go func() { ahead <- f.next(ctx, wait) }()
 		}

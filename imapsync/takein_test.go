@@ -46,7 +46,7 @@ func newTakeWorld(t testing.TB, n int, in Intake, budget *Budget) *takeWorld {
 		t.Fatal(err)
 	}
 	y := NewSyncer(SyncerConfig{MailboxID: 1, Dialer: m, Intake: in, Folders: st, Budget: budget})
-	w := &worker{Syncer: y, s: s, ctx: context.Background()}
+	w := &worker{Syncer: y, s: &selecting{Session: s}, ctx: context.Background()}
 	d := &folder{f: models.Folder{MailboxID: 1, Role: models.FolderInbox, Name: inbox}}
 	if _, err := w.open(w.ctx, d); err != nil {
 		t.Fatal(err)

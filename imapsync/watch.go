@@ -86,8 +86,8 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	}
 	connected = true // also when what follows panics
 	defer s.Close()
-	if _, err := s.Select(work, "INBOX", true); err != nil {
-		return true, fmt.Errorf("open INBOX to watch: %w", err)
+	if err := openInbox(work, s); err != nil {
+		return true, err
 	}
 	y.watching.Store(true)
 	defer func() {
@@ -98,15 +98,45 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	if !s.Caps().Idle {
 		limit = y.cfg.Timing.PollEvery
 	}
+	on, err := s.Notify(work, y.others())
+	if err != nil {
+		return true, fmt.Errorf("ask for notices: %w", err)
+	}
+	y.notified.Store(on)
+	defer y.notified.Store(false)
 	// What has come before the SELECT has told nobody, and at the end of each slice it is better to look than to trust.
-	y.signals.inboxChanged()
+	look := Notice{New: true, Gone: true}
+	y.signals.hear(look)
 	for ctx.Err() == nil {
-		if _, err := s.Idle(work, limit, ctx.Done()); err != nil {
+		err := s.Listen(work, limit, ctx.Done(), func(n Notice) bool {
+			y.signals.hear(n)
+			return ctx.Err() == nil
+		})
+		if err != nil {
 			return true, fmt.Errorf("watch INBOX: %w", err)
 		}
-		if ctx.Err() == nil {
-			y.signals.inboxChanged()
+		if ctx.Err() != nil {
+			break
 		}
+		if err := openInbox(work, s); err != nil { // afresh: it may have been made anew under us
+			return true, err
+		}
+		y.signals.hear(look)
 	}
 	return true, nil
+}
+
+func openInbox(ctx context.Context, s Session) error {
+	if _, err := s.Select(ctx, "INBOX", true); err != nil {
+		return fmt.Errorf("open INBOX to watch: %w", err)
+	}
+	return nil
+}
+
+// others returns the names of the folders of which the second connection wants to hear although it watches INBOX: all that
+// nobody idles on.
+func (y *Syncer) others() []string {
+	y.signals.mu.Lock()
+	defer y.signals.mu.Unlock()
+	return y.signals.others
 }

@@ -13,10 +13,11 @@ import (
 // worker is the life of the working connection. Its methods run in one goroutine.
 type worker struct {
 	*Syncer
-	s       Session
+	s       *selecting
 	ctx     context.Context // ends when Run is to end; commands run under a context that ends a little later
 	folders []*folder       // in the order in which they are looked at
 	pollAt  time.Time       // when the folders that nobody idles on are asked next
+	movedAt time.Time       // when the journal was carried out last
 	stored  bool            // this round has told the intake something, so that there may be moves to carry out
 	fails   int             // rounds in a row that the store has failed
 	pace    pace            // how letters are asked for
@@ -110,6 +111,11 @@ func (w *worker) round(ctx context.Context) error {
 		return err
 	}
 	changes := make(map[*folder]*Change)
+	defer func() { // what was found and not stored has to be found again
+		for d := range changes {
+			d.dirty, d.full = true, true
+		}
+	}()
 	if err := w.lookAll(ctx, changes); err != nil {
 		return err
 	}
@@ -118,6 +124,7 @@ func (w *worker) round(ctx context.Context) error {
 			if err := w.settle(ctx, d, c); err != nil {
 				return err
 			}
+			delete(changes, d)
 		}
 	}
 	if !w.stored {
@@ -139,7 +146,7 @@ func (w *worker) lookAll(ctx context.Context, changes map[*folder]*Change) error
 			if err := w.ctx.Err(); err != nil {
 				return err
 			}
-			c, err := w.look(ctx, d, false)
+			c, err := w.look(ctx, d)
 			if err != nil {
 				return err
 			}
@@ -156,29 +163,57 @@ func (w *worker) lookAll(ctx context.Context, changes map[*folder]*Change) error
 	return nil
 }
 
-// settle stores what has become of known copies, and that the folder has been compared completely.
+// settle stores what has become of known copies and, when the comparison is complete, the numbers that the server told
+// before it. Numbers that come of a delta without changes are stored later: they only save work after a restart.
 func (w *worker) settle(ctx context.Context, d *folder, c *Change) error {
-	c.Folder = d.f
+	f, listed := d.f, d.listed
+	d.listed = false
+	if !d.full { // else vanished copies were not believed
+		f.UIDNext, f.Messages, f.ModSeq = d.seen.UIDNext, d.seen.Messages, d.seen.ModSeq
+		if listed {
+			now := w.cfg.Now()
+			f.SyncedAt = &now
+		}
+	}
+	c.Folder = f
 	if len(c.Gone) > 0 || len(c.Flags) > 0 {
 		w.stored = true
 		if err := w.cfg.Intake.Changed(ctx, *c); err != nil {
-			d.dirty, d.full = true, true
 			return storing("store changes", err)
 		}
+		d.f, d.unsaved = f, false
+	} else if listed {
+		if err := w.cfg.Folders.SaveFolder(ctx, &f); err != nil {
+			return storing("save folder", err)
+		}
+		d.f, d.unsaved = f, false
+	} else {
+		d.unsaved = d.unsaved || d.f != f
+		d.f = f
 	}
-	if d.full { // vanished copies were not believed: the comparison is not complete
-		return nil
+	if listed && !d.full {
+		d.proof = d.seen
 	}
-	now := w.cfg.Now()
-	d.f.SyncedAt = &now
-	if d.seen.ModSeq > 0 {
-		d.f.ModSeq = d.seen.ModSeq
+	return nil
+}
+
+// saveNumbers stores the numbers that settle has left for later.
+func (w *worker) saveNumbers(ctx context.Context) error {
+	for _, d := range w.folders {
+		if !d.unsaved || d.lost {
+			continue
+		}
+		if err := w.cfg.Folders.SaveFolder(ctx, &d.f); err != nil {
+			return storing("save folder", err)
+		}
+		d.unsaved = false
 	}
-	return storing("save folder", w.cfg.Folders.SaveFolder(ctx, &d.f))
+	return nil
 }
 
 // move carries out what the journal holds.
 func (w *worker) move(ctx context.Context) error {
+	defer func() { w.movedAt = w.cfg.Now() }()
 	err := w.cfg.Mover.RunTelling(ctx, w.s, w.cfg.MailboxID, w.cfg.Intake.Changed)
 	if err == nil || w.s.Dead() || w.ctx.Err() != nil {
 		return err
@@ -190,14 +225,14 @@ func (w *worker) move(ctx context.Context) error {
 func (w *worker) due() {
 	now := w.cfg.Now()
 	for _, d := range w.folders {
-		if !d.fullAt.IsZero() && now.Sub(d.fullAt) >= w.fullEvery(d) {
-			d.dirty, d.full = true, true
+		if d.overdue(now, w.fullEvery(d)) {
+			d.dirty, d.timed = true, true
 		}
 	}
 }
 
 func (w *worker) fullEvery(d *folder) time.Duration {
-	if d.f.Role == models.FolderInbox || d.f.Role == models.FolderSent {
+	if (d.f.Role == models.FolderInbox || d.f.Role == models.FolderSent) && d.seen.ModSeq == 0 {
 		return w.cfg.Timing.FullSoon
 	}
 	return w.cfg.Timing.FullLate
@@ -209,44 +244,67 @@ func (w *worker) wait(ctx context.Context, pause time.Duration) error {
 	if w.ctx.Err() != nil || (pause == 0 && w.anyDirty()) {
 		return nil
 	}
+	if asked, err := w.ask(ctx, pause, func(d *folder) bool { return d.heard }); err != nil || asked {
+		return err
+	}
 	d, limit := w.bench()
 	if d == nil {
 		return errors.New("no folder to idle on")
 	}
-	sel, err := w.s.Select(ctx, d.f.Name, true)
-	if refused(err) {
-		d.dirty = true // the look finds out what is the matter
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("open %s to idle: %w", d.f.Name, err)
-	}
 	if pause > 0 {
 		limit = pause
-	} else if d.differs(sel) && d.drift < driftLooks {
-		d.drift++
-		d.dirty = true
-		return nil
 	}
-	d.drift = 0
-	changed, err := w.s.Idle(ctx, limit, w.signals.wake)
+	if ready, err := w.sit(ctx, d, pause); err != nil || !ready {
+		return err
+	}
+	err := w.s.Listen(ctx, limit, w.signals.wake, func(n Notice) bool {
+		d.hear(n)
+		w.hear(n)
+		return false
+	})
 	if err != nil {
 		return fmt.Errorf("idle on %s: %w", d.f.Name, err)
 	}
-	if changed {
-		d.dirty, d.event = true, true
-	}
 	w.heed(w.signals.take())
 	if pause == 0 && !w.cfg.Now().Before(w.pollAt) {
-		return w.poll(ctx, d)
+		return w.poll(ctx)
 	}
 	return nil
 }
 
-// heed takes note that INBOX may have changed.
-func (w *worker) heed(inbox bool) {
-	if d := w.byRole(models.FolderInbox); inbox && d != nil {
-		d.dirty, d.event = true, true
+// sit opens the folder to idle on, unless it is open. It reports false when the folder is to be looked at first.
+func (w *worker) sit(ctx context.Context, d *folder, pause time.Duration) (bool, error) {
+	if w.s.name != d.f.Name { // else the server tells what has happened since it was opened
+		_, err := w.s.Select(ctx, d.f.Name, true)
+		if refused(err) {
+			d.dirty = true // the look finds out what is the matter
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("open %s to idle: %w", d.f.Name, err)
+		}
+	}
+	if pause == 0 && d.differs(w.s.sel) && d.drift < driftLooks {
+		d.drift++
+		d.dirty = true
+		return false, nil
+	}
+	d.drift = 0
+	return true, nil
+}
+
+// heed takes note of what the other connection has heard: of INBOX, and of folders that nobody idles on.
+func (w *worker) heed(n Notice) {
+	if d := w.byRole(models.FolderInbox); d != nil {
+		d.hear(n)
+	}
+	w.hear(n)
+}
+
+// hear takes note of the folders that the server has named.
+func (w *worker) hear(n Notice) {
+	for _, d := range w.folders {
+		d.heard = d.heard || n.All || slices.ContainsFunc(n.Folders, func(name string) bool { return sameName(name, d.f.Name) })
 	}
 }
 
@@ -278,24 +336,61 @@ func (w *worker) bench() (*folder, time.Duration) {
 	return d, max(limit, time.Millisecond)
 }
 
-// poll asks about every folder except the selected one whether its numbers have changed.
-func (w *worker) poll(ctx context.Context, selected *folder) error {
+// poll asks about all folders except the selected one whether their numbers have changed.
+func (w *worker) poll(ctx context.Context) error {
 	w.pollAt = time.Time{}
+	if err := w.saveNumbers(ctx); err != nil {
+		w.logger.Warn("numbers of folders not stored", "error", err)
+	}
 	for _, d := range w.folders {
-		if d == selected || d.lost {
-			continue
-		}
-		now, err := w.s.Status(ctx, d.f.Name)
-		if refused(err) {
-			d.dirty = true
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("status of %s: %w", d.f.Name, err)
-		}
-		if d.differs(now) {
-			d.dirty = true
+		d.dirty = d.dirty || d.behind
+	}
+	_, err := w.ask(ctx, 0, func(d *folder) bool { return d.f.Name != w.s.name })
+	w.s.name = "" // it is opened afresh: it may have been deleted and made anew under us
+	return err
+}
+
+// ask asks for the numbers of some folders with one command and marks those that have changed. It reports whether one has.
+func (w *worker) ask(ctx context.Context, pause time.Duration, which func(*folder) bool) (bool, error) {
+	var names []string
+	for _, d := range w.folders {
+		if !d.lost && which(d) {
+			names = append(names, d.f.Name)
 		}
 	}
-	return nil
+	if len(names) == 0 || pause > 0 {
+		return false, nil
+	}
+	now, err := w.s.Statuses(ctx, names)
+	if err != nil {
+		return false, fmt.Errorf("status of folders: %w", err)
+	}
+	changed := false
+	for _, d := range w.folders {
+		if !slices.Contains(names, d.f.Name) {
+			continue
+		}
+		d.heard = false
+		if sel, ok := now[d.f.Name]; !ok || d.differs(sel) {
+			d.dirty, changed = true, true
+		}
+	}
+	return changed, nil
+}
+
+// selecting is a session that remembers which folder is open.
+type selecting struct {
+	Session
+	name string   // "" when none is, or it is not known which
+	sel  Selected // what the server said when it was opened
+}
+
+// Select opens a folder.
+func (s *selecting) Select(ctx context.Context, name string, readOnly bool) (Selected, error) {
+	s.name = ""
+	sel, err := s.Session.Select(ctx, name, readOnly)
+	if err == nil {
+		s.name, s.sel = name, sel
+	}
+	return sel, err
 }

@@ -64,10 +64,18 @@ type Folder struct {
 	LastUID     uint32     `gorm:"not null;default:0"` // every UID up to here is stored, gone or in quarantine
 	FirstUID    uint32     `gorm:"not null;default:0"` // UIDNEXT at the first look: letters below it were there before us
 	ModSeq      uint64     `gorm:"not null;default:0"` // HIGHESTMODSEQ of the last complete look; a hint, may go down
+	UIDNext     uint32     `gorm:"not null;default:0"` // UIDNEXT just before the last complete look; 0 until there was one
+	Messages    uint32     `gorm:"not null;default:0"` // how many letters there were just before the last complete look
 	ReadOnly    bool       `gorm:"not null;default:false"`
 	SyncedAt    *time.Time // end of the last complete comparison with the server
 	CreatedAt   time.Time  `gorm:"not null"`
 	UpdatedAt   time.Time  `gorm:"not null"`
+}
+
+// Copy is the little of a Location that a comparison with the server needs: there may be hundreds of thousands.
+type Copy struct {
+	UID   uint32
+	Flags []string // never changed in place: copies with equal flags may share them
 }
 
 // Quarantine is a letter on the server that could not be taken in. It stays where it is, untouched, and is shown by

@@ -40,8 +40,8 @@ func (tx *Tx) SaveFolder(ctx context.Context, f *models.Folder) error {
 	return tx.saveFolder(ctx, f, "mailbox_id = ? AND role = ?", f.MailboxID, f.Role)
 }
 
-// AdvanceFolder stores the cursor of a known folder, by ID: UIDValidity, LastUID, FirstUID, ModSeq and SyncedAt, under
-// the same rules as SaveFolder. It returns models.ErrNotFound when there is no such folder.
+// AdvanceFolder stores the cursor of a known folder, by ID: UIDValidity, LastUID, FirstUID, ModSeq, UIDNext, Messages and
+// SyncedAt, under the same rules as SaveFolder. It returns models.ErrNotFound when there is no such folder.
 func (tx *Tx) AdvanceFolder(ctx context.Context, f models.Folder) error {
 	stored, err := tx.lockFolder(ctx, "id = ?", f.ID)
 	if err != nil {
@@ -87,6 +87,7 @@ func (tx *Tx) updateFolder(ctx context.Context, id int64, values map[string]any)
 func cursor(f models.Folder) map[string]any {
 	return map[string]any{
 		"uid_validity": f.UIDValidity, "last_uid": f.LastUID, "first_uid": f.FirstUID, "mod_seq": f.ModSeq, "synced_at": f.SyncedAt,
+		"uid_next": f.UIDNext, "messages": f.Messages,
 	}
 }
 
@@ -98,6 +99,7 @@ func keepCursor(f *models.Folder, stored models.Folder) {
 	}
 	if f.UIDValidity == 0 {
 		f.UIDValidity, f.LastUID, f.FirstUID, f.ModSeq = stored.UIDValidity, stored.LastUID, stored.FirstUID, stored.ModSeq
+		f.UIDNext, f.Messages = stored.UIDNext, stored.Messages
 		return
 	}
 	if f.UIDValidity != stored.UIDValidity {
@@ -189,11 +191,6 @@ func (db *DB) Folders(ctx context.Context, mailboxID int64) ([]models.Folder, er
 // LiveCopies is Queries.LiveCopies outside of a transaction.
 func (db *DB) LiveCopies(ctx context.Context, folderID int64, uidValidity uint32) ([]models.Location, error) {
 	return db.Read().LiveCopies(ctx, folderID, uidValidity)
-}
-
-// CopiesAbove is Queries.CopiesAbove outside of a transaction.
-func (db *DB) CopiesAbove(ctx context.Context, folderID int64, uidValidity, uid uint32) ([]uint32, error) {
-	return db.Read().CopiesAbove(ctx, folderID, uidValidity, uid)
 }
 
 // SaveFolder is Tx.SaveFolder in a transaction of its own.

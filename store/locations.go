@@ -20,15 +20,6 @@ func (q *Queries) LiveCopies(ctx context.Context, folderID int64, uidValidity ui
 	return rows, failed("read live copies", err)
 }
 
-// CopiesAbove returns the UIDs, ascending, of the copies above a UID that are in the folder under the UIDVALIDITY as far
-// as is known.
-func (q *Queries) CopiesAbove(ctx context.Context, folderID int64, uidValidity, uid uint32) ([]uint32, error) {
-	var uids []uint32
-	err := q.on(ctx).Model(&models.Location{}).
-		Where("folder_id = ? AND uid_validity = ? AND uid > ? AND gone_at IS NULL", folderID, uidValidity, uid).Order("uid").Pluck("uid", &uids).Error
-	return uids, failed("read known copies", err)
-}
-
 // Location returns the copy with the id, with Folder filled in, or models.ErrNotFound.
 func (q *Queries) Location(ctx context.Context, id int64) (models.Location, error) {
 	return first[models.Location](q.on(ctx).Preload("Folder"), "read location", id)

@@ -98,12 +98,14 @@ func TestLocations(t *testing.T) {
 		if len(rows) != 1 || rows[0].LetterID != letter.ID || len(rows[0].Flags) != 0 || !rows[0].HandsOff || rows[0].UID != 1 {
 			t.Errorf("live copies: %+v", rows)
 		}
-		above, err := db.CopiesAbove(t.Context(), l.FolderID, 7, 0)
-		none, nerr := db.CopiesAbove(t.Context(), l.FolderID, 7, 1)
-		reset, oerr := db.CopiesAbove(t.Context(), l.FolderID, 8, 0)
-		must(t, errors.Join(err, nerr, oerr))
-		if !slices.Equal(above, []uint32{1}) || len(none)+len(reset) != 0 {
-			t.Errorf("copies above: %v, %v, %v", above, none, reset)
+		copies, err := db.Copies(t.Context(), l.FolderID, 7, 1, 0)
+		must(t, err)
+		some, err := db.CopiesOf(t.Context(), l.FolderID, 7, []uint32{9, 1})
+		must(t, err)
+		n, err := db.CountCopies(t.Context(), l.FolderID, 7)
+		must(t, err)
+		if len(copies) != 1 || copies[0].UID != 1 || len(copies[0].Flags) != 0 || len(some) != 1 || n != 1 {
+			t.Errorf("copies: %+v %+v %d", copies, some, n)
 		}
 		newLocation(t, db, o, models.FolderSent, 1, letter)
 		inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
@@ -322,6 +324,41 @@ func TestThreads(t *testing.T) {
 		err = db.Tx(t.Context(), func(tx *store.Tx) error { return tx.MergeThreads(tx.Context(), a.ThreadID, b.ThreadID) })
 		if !errors.Is(err, models.ErrNotFound) {
 			t.Errorf("merging what is merged: %v", err)
+		}
+	})
+}
+
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := newOffice(t, db, "sales@firma.example")
+		letter := newLetter(t, db, "a", nil)
+		var l models.Location
+		for _, uid := range []uint32{30, 4, 4_000_000_000, 7} {
+			l = newLocation(t, db, o, models.FolderInbox, uid, letter)
+		}
+		flags := map[uint32][]string{4: {`\Seen`, `на "потом"`}, 7: {`\Seen`}, 30: {`\Seen`}, 4_000_000_000: nil}
+		inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.MarkGone(ctx, l.FolderID, l.UIDValidity, []uint32{7}, day)
+			return errors.Join(err, tx.SetFlags(ctx, l.FolderID, l.UIDValidity, flags))
+		})
+		for _, c := range []struct {
+			first, last uint32
+			want        string
+		}{
+			{1, 0, `[{4 [\Seen на "потом"]} {30 [\Seen]} {4000000000 []}]`}, {5, 0, `[{30 [\Seen]} {4000000000 []}]`},
+			{4, 30, `[{4 [\Seen на "потом"]} {30 [\Seen]}]`}, {31, 40, "[]"},
+		} {
+			got, err := db.Copies(t.Context(), l.FolderID, l.UIDValidity, c.first, c.last)
+			must(t, err)
+			if s := fmt.Sprint(got); s != c.want {
+				t.Errorf("copies %d to %d: %s, want %s", c.first, c.last, s, c.want)
+			}
+		}
+		n, err := db.CountCopies(t.Context(), l.FolderID, l.UIDValidity)
+		must(t, err)
+		if n != 3 {
+			t.Errorf("%d copies counted", n)
 		}
 	})
 }

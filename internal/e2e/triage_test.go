@@ -181,10 +181,10 @@ func (s timedSession) Status(ctx context.Context, name string) (imapsync.Selecte
 	return s.Session.Status(ctx, name)
 }
 
-// Metas looks at copies.
-func (s timedSession) Metas(ctx context.Context, uids []uint32) ([]imapsync.Meta, error) {
-	defer s.since("metas", time.Now())
-	return s.Session.Metas(ctx, uids)
+// Details looks at copies.
+func (s timedSession) Details(ctx context.Context, uids []uint32) ([]imapsync.Details, error) {
+	defer s.since("details", time.Now())
+	return s.Session.Details(ctx, uids)
 }
 
 // Fetch reads headers.

@@ -1,0 +1,7 @@
+-- +goose Up
+ALTER TABLE "folders" ADD COLUMN "uid_next" bigint NOT NULL DEFAULT 0;
+ALTER TABLE "folders" ADD COLUMN "messages" bigint NOT NULL DEFAULT 0;
+
+-- +goose Down
+ALTER TABLE "folders" DROP COLUMN "messages";
+ALTER TABLE "folders" DROP COLUMN "uid_next";
