@@ -24,6 +24,7 @@ type life struct {
 
 func lifeTiming() Timing {
 	return Timing{
+		DoubtFor:   time.Millisecond, // many servers refuse without a code: then the alarm waits
 		FirstRetry: 30 * time.Millisecond, LastRetry: 300 * time.Millisecond, LoginRetry: 10 * time.Millisecond, SecondRetry: 300 * time.Millisecond,
 		PollEvery: 250 * time.Millisecond, StatusEvery: 400 * time.Millisecond, HealthEvery: time.Millisecond,
 	}

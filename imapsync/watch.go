@@ -104,9 +104,8 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	}
 	y.notified.Store(on)
 	defer y.notified.Store(false)
-	// What has come before the SELECT has told nobody, and at the end of each slice it is better to look than to trust.
-	look := Notice{New: true, Gone: true}
-	y.signals.hear(look)
+	// Of what has changed between the worker's look and this SELECT nobody has heard, flags included.
+	y.signals.hear(Notice{New: true, Gone: true, Flags: true})
 	for ctx.Err() == nil {
 		err := s.Listen(work, limit, ctx.Done(), func(n Notice) bool {
 			y.signals.hear(n)
@@ -121,7 +120,7 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 		if err := openInbox(work, s); err != nil { // afresh: it may have been made anew under us
 			return true, err
 		}
-		y.signals.hear(look)
+		y.signals.hear(Notice{New: true, Gone: true}) // at the end of each slice it is better to look than to trust
 	}
 	return true, nil
 }
