@@ -199,7 +199,7 @@ func (c *conversations) readOffice(ctx context.Context) error {
 func (c *conversations) facts(ctx context.Context, letter models.Letter, loc models.Location, v *conversation) (rules.Facts, error) {
 	w := c.w
 	f := rules.Facts{
-		Letter: letter, Thread: v.siblings, StarredInThread: v.starred, Now: w.now,
+		Letter: letter, StarredInThread: v.starred, Now: w.now,
 		Copy: rules.Copy{
 			FolderRole: models.FolderInbox, Flagged: loc.Flagged(), Deleted: loc.Deleted(), HandsOff: loc.HandsOff,
 			// What the department wrote after Kontrol came is today's work, however old the letter that it answers.

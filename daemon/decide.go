@@ -52,12 +52,13 @@ func (w *work) decideTouched(ctx context.Context) error {
 
 // decideThread decides about the copies of a thread's letters that lie in the inbox of a mailbox that is still ours.
 func (w *work) decideThread(ctx context.Context, c *conversations, t *conversation) error {
+	thread := rules.NewThread(t.siblings)
 	for _, k := range t.inInbox {
 		facts, err := c.facts(ctx, k.Letter, k.Location, t)
 		if err != nil {
 			return err
 		}
-		if err := w.carryOut(ctx, c, k, rules.Decide(facts)); err != nil {
+		if err := w.carryOut(ctx, c, k, thread.Decide(facts)); err != nil {
 			return err
 		}
 	}

@@ -9,80 +9,77 @@ import (
 // maxRejected is how many letters that do not answer are explained; more would hide the reason.
 const maxRejected = 5
 
-// evidence is a letter of ours that answers.
-type evidence struct {
-	letter models.Letter
-	direct bool // it names the letter itself
-	steps  models.Trace
-}
-
 // answered looks for the letter that answers: written by a person, sent, addressed to the sender's side, and naming this
 // letter or a newer one of the thread. A letter that names this one beats one that names another; the oldest comes first.
 func answered(v *view) (bool, models.Trace) {
-	var rejected models.Trace
-	for _, s := range v.sent {
-		e, why := v.judge(s)
-		if e == nil {
-			rejected = append(rejected, models.Step{Text: why})
-		} else if v.answer == nil || e.direct && !v.answer.direct {
-			v.answer = e
-		}
+	t := v.thread.without(v.f.Letter)
+	s := t.answer(v)
+	if s == nil {
+		return false, t.unconvincing(v)
 	}
-	if v.answer != nil {
-		return true, v.answer.steps
-	}
-	trace := models.Trace{{Text: models.Say("rules.step.no_answer")}}
-	if n := len(rejected) - maxRejected; n > 0 {
-		rejected = append(rejected[n:], models.Step{Text: models.Say("rules.reject.more", "Count", n)})
-	}
-	return false, append(trace, rejected...)
+	v.answer = s.Letter.ID
+	named, _ := t.judge(v, s)
+	addressed, _ := v.addressed(t.groups[s.group])
+	sent := models.Say("rules.answer.sent", "At", instant(s.Letter.ArrivedAt), "From", s.Letter.FromAddress, "Mailbox", s.MailboxAddress)
+	return true, models.Trace{{Text: sent, Holds: true}, {Text: named, Holds: true}, {Text: addressed, Holds: true}}
 }
 
-// judge says whether a sent letter answers, or why it does not.
-func (v *view) judge(s Sibling) (*evidence, models.Phrase) {
+// answer finds the letter that answers without looking at those that cannot.
+func (t *Thread) answer(v *view) *sentLetter {
+	for _, i := range t.naming[v.id] {
+		if s := &t.sent[i]; s.may() && t.reaches(v, s) {
+			return s
+		}
+	}
+	for _, i := range t.since(v.f.Letter.ArrivedAt) {
+		if s := &t.sent[i]; t.newest(s, &v.f.Letter) != nil && t.reaches(v, s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// unconvincing says why none of the letters that were sent answers.
+func (t *Thread) unconvincing(v *view) models.Trace {
+	trace := models.Trace{{Text: models.Say("rules.step.no_answer")}}
+	more := max(len(t.sent)-maxRejected, 0)
+	for i := range t.sent[more:] {
+		why, _ := t.judge(v, &t.sent[more+i])
+		trace = append(trace, models.Step{Text: why})
+	}
+	if more > 0 {
+		trace = append(trace, models.Step{Text: models.Say("rules.reject.more", "Count", more)})
+	}
+	return trace
+}
+
+// judge says whether a sent letter answers, and what it names or why it does not answer.
+func (t *Thread) judge(v *view, s *sentLetter) (models.Phrase, bool) {
 	at, from := instant(s.Letter.ArrivedAt), s.Letter.FromAddress
-	to := recipients(s.Letter)
+	to := t.groups[s.group]
 	switch {
 	case s.Draft:
-		return nil, models.Say("rules.reject.draft", "At", at, "From", from)
+		return models.Say("rules.reject.draft", "At", at, "From", from), false
 	case s.Letter.Direction == models.Internal || s.Letter.Class == models.ClassInternal:
-		return nil, models.Say("rules.reject.colleagues", "At", at, "From", from, "To", to)
+		return models.Say("rules.reject.colleagues", "At", at, "From", from, "To", to), false
 	case s.Letter.Class != models.ClassPerson:
-		return nil, models.Say("rules.reject.not_person", "At", at, "From", from)
+		return models.Say("rules.reject.not_person", "At", at, "From", from), false
 	case s.Letter.Direction != models.Outbound:
-		return nil, models.Say("rules.reject.not_ours", "At", at, "From", from)
+		return models.Say("rules.reject.not_ours", "At", at, "From", from), false
+	case !t.reaches(v, s):
+		return models.Say("rules.reject.addressee", "At", at, "From", from, "To", to, "Sender", v.f.Letter.FromAddress), false
+	case s.names(v.id):
+		return models.Say("rules.answer.direct"), true
+	case s.Letter.ArrivedAt.Before(v.f.Letter.ArrivedAt):
+		return models.Say("rules.reject.earlier", "At", at, "From", from), false
 	}
-	addressed, ok := v.addressed(to)
-	if !ok {
-		return nil, models.Say("rules.reject.addressee", "At", at, "From", from, "To", to, "Sender", v.f.Letter.FromAddress)
+	if l := t.newest(s, &v.f.Letter); l != nil {
+		return models.Say("rules.answer.later", "From", l.FromAddress, "At", instant(l.ArrivedAt)), true
 	}
-	before := s.Letter.ArrivedAt.Before(v.f.Letter.ArrivedAt)
-	named, found := v.named(s)
-	direct := s.names(v.id)
-	switch {
-	case direct:
-		named = models.Say("rules.answer.direct")
-	case before:
-		return nil, models.Say("rules.reject.earlier", "At", at, "From", from)
-	case found:
-	case v.f.Letter.BaseSubject != "" && s.Letter.BaseSubject == v.f.Letter.BaseSubject:
-		return nil, models.Say("rules.reject.weak", "At", at, "From", from)
-	default:
-		return nil, models.Say("rules.reject.names_nothing", "At", at, "From", from)
+	if v.f.Letter.BaseSubject != "" && s.Letter.BaseSubject == v.f.Letter.BaseSubject {
+		return models.Say("rules.reject.weak", "At", at, "From", from), false
 	}
-	sent := models.Say("rules.answer.sent", "At", at, "From", from, "Mailbox", s.MailboxAddress)
-	steps := models.Trace{{Text: sent, Holds: true}, {Text: named, Holds: true}, {Text: addressed, Holds: true}}
-	return &evidence{letter: s.Letter, direct: direct, steps: steps}, models.Phrase{}
-}
-
-// named finds a newer letter of the thread that a sent letter answers: who answers the newest has read the older ones.
-func (v *view) named(s Sibling) (models.Phrase, bool) {
-	for _, l := range v.later {
-		if s.names(messageID(l.Letter.MessageID)) {
-			return models.Say("rules.answer.later", "From", l.Letter.FromAddress, "At", instant(l.Letter.ArrivedAt)), true
-		}
-	}
-	return models.Phrase{}, false
+	return models.Say("rules.reject.names_nothing", "At", at, "From", from), false
 }
 
 // addressed finds the recipient that stands on the sender's side: the sender, another address of the client, or

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -158,6 +159,72 @@ func TestWhatIsNoAnswerChangesNothing(t *testing.T) {
 		x, y := rules.Decide(f), rules.Decide(g)
 		if x.Action != y.Action || x.Target != y.Target || x.Rule != y.Rule || !reflect.DeepEqual(x.AnswerID, y.AnswerID) {
 			t.Fatalf("outcome changed:\n%+v\n%+v", x, y)
+		}
+	})
+}
+
+// plainAnswer says in the plainest way which letter answers: zero when none does.
+func plainAnswer(f rules.Facts) int64 {
+	sorted := slices.SortedFunc(slices.Values(f.Thread), func(a, b rules.Sibling) int {
+		return cmp.Or(a.Letter.ArrivedAt.Compare(b.Letter.ArrivedAt), cmp.Compare(a.Letter.ID, b.Letter.ID))
+	})
+	direct, other := int64(0), int64(0)
+	for _, s := range sorted {
+		if s.Letter.ID == f.Letter.ID || !s.Sent || s.Draft || s.Letter.Class != models.ClassPerson || s.Letter.Direction != models.Outbound {
+			continue
+		}
+		reached := slices.ContainsFunc(slices.Concat(s.Letter.To, s.Letter.Cc), func(to string) bool {
+			return !f.Own(to) && slices.ContainsFunc(append([]string{f.Letter.FromAddress}, f.Letter.ReplyTo...), func(from string) bool {
+				return to != "" && from != "" && !f.Own(from) && f.SameParty(to, from)
+			})
+		})
+		names := func(l models.Letter) bool { return l.MessageID != "" && slices.Contains(s.References, l.MessageID) }
+		later := slices.ContainsFunc(f.Thread, func(l rules.Sibling) bool {
+			return !l.Sent && l.Letter.ID != f.Letter.ID && l.Letter.Direction == models.Inbound && names(l.Letter) &&
+				!l.Letter.ArrivedAt.Before(f.Letter.ArrivedAt) && !s.Letter.ArrivedAt.Before(f.Letter.ArrivedAt)
+		})
+		switch {
+		case reached && names(f.Letter) && direct == 0:
+			direct = s.Letter.ID
+		case reached && later && other == 0:
+			other = s.Letter.ID
+		}
+	}
+	return cmp.Or(direct, other)
+}
+
+// A thread that was prepared once decides about all its letters as each decided about alone, also about those that lie in
+// a Sent folder themselves; and the answer is the one that the plain words of the procedure mean.
+func TestThreadForAllItsLetters(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var siblings []rules.Sibling
+		for id := range rapid.Int64Range(1, 9).Draw(t, "siblings") {
+			s := anySibling(t, id+1)
+			s.Letter.Class, s.Draft = models.ClassPerson, rapid.IntRange(0, 7).Draw(t, "draft") == 0
+			if s.Letter.Direction = models.Inbound; s.Sent && rapid.IntRange(0, 5).Draw(t, "dragged") > 0 {
+				s.Letter.Direction = models.Outbound
+			}
+			siblings = append(siblings, s)
+		}
+		thread := rules.NewThread(slices.Clone(siblings))
+		for _, s := range siblings {
+			f := facts()
+			f.Letter, f.Copy.Flagged = s.Letter, rapid.Bool().Draw(t, "flagged")
+			d := thread.Decide(f)
+			f.Thread = siblings
+			if alone := rules.Decide(f); !reflect.DeepEqual(d, alone) {
+				t.Fatalf("in the thread:\n%+v\nalone:\n%+v", d, alone)
+			}
+			var answer int64
+			if d.AnswerID != nil {
+				answer = *d.AnswerID
+			}
+			if d.Rule == "answered" || d.Rule == "unanswered" {
+				if want := plainAnswer(f); answer != want {
+					t.Fatalf("answered by %d, want %d:\n%+v", answer, want, d)
+				}
+			}
 		}
 	})
 }

@@ -16,7 +16,7 @@ func file(v *view) models.Decision {
 	if starred || waits {
 		d.Target = models.FolderControl
 	}
-	if id := v.answer.letter.ID; id != 0 {
+	if id := v.answer; id != 0 {
 		d.AnswerID = &id
 	}
 	return d

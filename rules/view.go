@@ -8,36 +8,24 @@ import (
 	"kontrol/models"
 )
 
-// view is the facts in an order of their own, so that the order in which they were gathered does not matter.
+// view is one letter with what the rules ask about it.
 type view struct {
 	f       Facts
-	id      string    // Message-ID of the letter; "" when missing
-	senders []string  // who must be answered: From and Reply-To, without our own addresses
-	sent    []Sibling // copies in Sent folders, one per letter, oldest first
-	later   []Sibling // other letters from outside that arrived no earlier, newest first
-	answer  *evidence // found by answered
+	thread  *Thread
+	id      string   // Message-ID of the letter; "" when missing
+	senders []string // who must be answered: From and Reply-To, without our own addresses
+	party   []known  // by group of the thread; nil until it is asked for
+	answer  int64    // the letter found by answered; zero when it was never stored
 }
 
-func newView(f Facts) *view {
-	v := &view{f: f, id: messageID(f.Letter.MessageID)}
+func newView(t *Thread, f Facts) *view {
+	v := &view{f: f, thread: t, id: messageID(f.Letter.MessageID)}
 	for _, a := range append([]string{f.Letter.FromAddress}, f.Letter.ReplyTo...) {
 		a = models.NormalAddress(a)
 		if a != "" && !slices.Contains(v.senders, a) && (f.Own == nil || !f.Own(a)) {
 			v.senders = append(v.senders, a)
 		}
 	}
-	for _, s := range f.Thread {
-		switch {
-		case sameLetter(s.Letter, f.Letter):
-		case s.Sent:
-			v.sent = append(v.sent, s)
-		case s.Letter.Direction == models.Inbound && messageID(s.Letter.MessageID) != "" && !s.Letter.ArrivedAt.Before(f.Letter.ArrivedAt):
-			v.later = append(v.later, s)
-		}
-	}
-	slices.SortFunc(v.sent, compareSiblings)
-	v.sent = slices.CompactFunc(v.sent, func(a, b Sibling) bool { return sameLetter(a.Letter, b.Letter) })
-	slices.SortFunc(v.later, func(a, b Sibling) int { return compareSiblings(b, a) })
 	return v
 }
 

@@ -45,7 +45,7 @@ func (q *Queries) each(ctx context.Context, doing, text string, scan func(*sql.R
 }
 
 func (q *Queries) scanAll(ctx context.Context, text string, scan func(*sql.Rows) error, args []any) (n int64, err error) {
-	rows, err := q.g.Statement.ConnPool.QueryContext(ctx, text, args...)
+	rows, err := q.query(ctx, text, args)
 	if err != nil {
 		return 0, err
 	}
@@ -58,12 +58,28 @@ func (q *Queries) scanAll(ctx context.Context, text string, scan func(*sql.Rows)
 	return n, rows.Err()
 }
 
+func (q *Queries) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	if q.ready != nil {
+		if stmt := q.ready(ctx, text); stmt != nil {
+			return stmt.QueryContext(ctx, args...)
+		}
+	}
+	return q.g.Statement.ConnPool.QueryContext(ctx, text, args...)
+}
+
+func (tx *Tx) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	if stmt := tx.prepared(ctx, text); stmt != nil {
+		return stmt.ExecContext(ctx, args...)
+	}
+	return tx.sql.ExecContext(ctx, text, args...)
+}
+
 // change runs one statement of the kind that each understands, and returns how many rows it changed.
 func (tx *Tx) change(ctx context.Context, doing, text string, args ...any) (int64, error) {
 	begin := time.Now()
 	text = tx.bound(tx.sets(text))
 	var n int64
-	res, err := tx.sql.ExecContext(ctx, text, args...)
+	res, err := tx.exec(ctx, text, args)
 	if err == nil {
 		n, err = res.RowsAffected()
 	}
@@ -135,11 +151,14 @@ func (tx *Tx) insert(ctx context.Context, doing, table string, columns []column,
 // insertEach is for SQLite, where a statement costs no round trip: the same one for each row.
 func (tx *Tx) insertEach(ctx context.Context, head string, columns []column, rows [][]any) (int64, error) {
 	text := head + "VALUES (?" + strings.Repeat(",?", len(columns)-1) + ") ON CONFLICT DO NOTHING"
-	stmt, err := tx.sql.PrepareContext(ctx, text)
-	if err != nil {
-		return 0, err
+	stmt := tx.prepared(ctx, text)
+	if stmt == nil {
+		var err error
+		if stmt, err = tx.sql.PrepareContext(ctx, text); err != nil {
+			return 0, err
+		}
+		defer func() { _ = stmt.Close() }()
 	}
-	defer func() { _ = stmt.Close() }()
 	var total int64
 	patient := context.WithoutCancel(ctx) // watching a context costs more than a row
 	for i, row := range rows {

@@ -71,3 +71,22 @@ func Failed(err error) error { return failed("test", err) }
 
 // LockSchema holds the lock under which migrations run.
 func (db *DB) LockSchema(ctx context.Context) (func() error, error) { return db.lockSchema(ctx) }
+
+// Prepared returns how many statements are kept.
+func Prepared(db *DB) (n int) {
+	db.prepared.mu.Lock()
+	defer db.prepared.mu.Unlock()
+	for _, stmt := range db.prepared.ready {
+		if stmt != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Checkpoint empties the log of SQLite and returns whether somebody was in the way, and how many pages are left in it.
+func Checkpoint(ctx context.Context, db *DB) (busy, log int, err error) {
+	var done int
+	err = db.writeSQL.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done)
+	return busy, log, err
+}

@@ -55,6 +55,8 @@ type DB struct {
 
 	driver riverdriver.Driver[*sql.Tx]
 	jobs   *river.Client[*sql.Tx] // inserts only
+
+	prepared prepared
 }
 
 // Open opens the database, checks that commits are durable and that the schema is the one this program knows, and

@@ -24,8 +24,9 @@ const raceTries = 5
 // Queries is everything that can be read. Get one from DB.Read, or use the methods of a Tx to see its own changes.
 // It is as safe for concurrent use as what it came from: that of DB.Read is, a Tx is not.
 type Queries struct {
-	g   *gorm.DB
-	now func() time.Time
+	g     *gorm.DB
+	now   func() time.Time
+	ready func(ctx context.Context, text string) *sql.Stmt // nil outside of a transaction, see Tx.prepared
 }
 
 func (q *Queries) on(ctx context.Context) *gorm.DB { return q.g.WithContext(ctx) }
@@ -36,6 +37,9 @@ type Tx struct {
 	*Queries
 	db  *DB
 	sql *sql.Tx
+
+	stmts map[string]*sql.Stmt // by text, see prepared
+
 	ctx context.Context //nolint:containedctx // handed out by Context, so that nesting can be noticed
 }
 
@@ -75,6 +79,7 @@ func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, f func(tx *Tx) error) error {
+	db.prepareWanted(ctx)
 	conn, err := db.turn(ctx)
 	if err != nil {
 		return err
@@ -118,7 +123,9 @@ func (db *DB) tx(ctx context.Context, sqlTx *sql.Tx) *Tx {
 	ctx = context.WithValue(ctx, insideTx{}, db)
 	g := db.write.Session(&gorm.Session{NewDB: true, Context: ctx})
 	g.Statement.ConnPool = sqlTx
-	return &Tx{Queries: &Queries{g: g, now: db.now}, db: db, sql: sqlTx, ctx: ctx}
+	tx := &Tx{Queries: &Queries{g: g, now: db.now}, db: db, sql: sqlTx, stmts: map[string]*sql.Stmt{}, ctx: ctx}
+	tx.Queries.ready = tx.prepared
+	return tx
 }
 
 // Enqueue puts a job into the queue as part of the transaction: it exists when the transaction is committed and never
