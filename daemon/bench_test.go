@@ -13,6 +13,7 @@ import (
 	"kontrol/imapsync"
 	"kontrol/internal/postgres"
 	"kontrol/models"
+	"kontrol/store"
 )
 
 // body is about 5 KB of text as people write it.
@@ -153,4 +154,51 @@ func BenchmarkLongThread(b *testing.B) {
 			})
 		}
 	}
+}
+
+// What one letter costs, question or answer, in departments of several sizes.
+func BenchmarkOneLetter(b *testing.B) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		for _, boxes := range []int{2, 100, 1000} {
+			b.Run(fmt.Sprintf("%s/mailboxes=%d", kind, boxes), func(b *testing.B) {
+				h := office(b, benchURLs(b)[kind](b))
+				h.enlarge(boxes)
+				var asked mail
+				i := 0
+				for b.Loop() {
+					role, m := models.FolderInbox, mail{id: fmt.Sprintf("%d@client.example", i), from: fmt.Sprintf("p%d@client%d.example", i%7, i%500),
+						to: anna, subject: fmt.Sprintf("Заявка %d", i), at: day.Add(time.Duration(i) * time.Second), text: body, delivery: received}
+					if i%4 == 3 {
+						role, m = models.FolderSent, asked.reply(fmt.Sprintf("%d@teplodom.example", i), anna, asked.from)
+						m.at, m.text = day.Add(time.Duration(i)*time.Second), body
+					}
+					asked = m
+					h.must(h.in.Arrived(context.Background(), h.batch(anna, role, m)))
+					i++
+				}
+			})
+		}
+	}
+}
+
+// enlarge declares as many mailboxes as are missing, with their folders.
+func (h *house) enlarge(boxes int) {
+	h.t.Helper()
+	declared := []models.Mailbox{{Address: anna, Kind: models.MailboxPersonal}, {Address: boris, Kind: models.MailboxPersonal}}
+	for i := len(declared); i < boxes; i++ {
+		declared = append(declared, models.Mailbox{Address: fmt.Sprintf("m%d@teplodom.example", i), Kind: models.MailboxPersonal})
+	}
+	h.tx(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.SyncMailboxes(ctx, declared); err != nil {
+			return err
+		}
+		for _, m := range declared[2:] {
+			for _, role := range []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl} {
+				if err := tx.SaveFolder(ctx, &models.Folder{MailboxID: m.ID, Role: role, Name: string(role), Delimiter: "/", UIDValidity: 7, FirstUID: 1}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }

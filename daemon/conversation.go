@@ -22,7 +22,7 @@ type conversations struct {
 	last      map[int64]store.LastDecision
 	filings   map[int64][]models.Filing // by location, oldest first
 	mailboxes map[int64]models.Mailbox
-	folders   map[int64]map[models.FolderRole]models.Folder // by mailbox
+	folders   map[int64]map[models.FolderRole]int64 // by mailbox
 	cards     map[int64]*clientFacts
 }
 
@@ -43,11 +43,7 @@ type clientFacts struct {
 }
 
 func (w *work) conversations(ctx context.Context, threads []int64) (*conversations, error) {
-	c := &conversations{w: w, threads: map[int64]*conversation{}, mailboxes: map[int64]models.Mailbox{},
-		folders: map[int64]map[models.FolderRole]models.Folder{}, cards: map[int64]*clientFacts{}}
-	if err := c.readOffice(ctx); err != nil {
-		return nil, err
-	}
+	c := &conversations{w: w, threads: map[int64]*conversation{}, cards: map[int64]*clientFacts{}}
 	copies, letters, err := c.readCopies(ctx, threads)
 	if err != nil || len(copies) == 0 {
 		return c, err
@@ -69,6 +65,9 @@ func (w *work) conversations(ctx context.Context, threads []int64) (*conversatio
 func (c *conversations) readCopies(ctx context.Context, threads []int64) (copies, letters []int64, err error) {
 	all, err := c.w.tx.CopiesToDecide(ctx, threads)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.readOffice(ctx, all); err != nil {
 		return nil, nil, err
 	}
 	slices.SortFunc(all, func(a, b store.CopyToDecide) int {
@@ -173,26 +172,15 @@ func (c *conversations) readClients(ctx context.Context, letters []int64) error 
 	return nil
 }
 
-// readOffice reads the mailboxes and their folders.
-func (c *conversations) readOffice(ctx context.Context) error {
-	boxes, err := c.w.tx.Mailboxes(ctx)
-	if err != nil {
-		return err
+// readOffice reads the mailboxes in which the copies lie, and their folders. The other mailboxes of the department do not
+// matter, and there may be a thousand.
+func (c *conversations) readOffice(ctx context.Context, copies []store.CopyToDecide) (err error) {
+	met := map[int64]bool{}
+	for _, k := range copies {
+		met[k.Location.MailboxID] = true
 	}
-	for _, b := range boxes {
-		c.mailboxes[b.ID] = b
-		c.folders[b.ID] = map[models.FolderRole]models.Folder{}
-	}
-	folders, err := c.w.tx.Folders(ctx, 0)
-	if err != nil {
-		return err
-	}
-	for _, f := range folders {
-		if c.folders[f.MailboxID] != nil {
-			c.folders[f.MailboxID][f.Role] = f
-		}
-	}
-	return nil
+	c.mailboxes, c.folders, err = c.w.tx.MailboxesToDecide(ctx, slices.Collect(maps.Keys(met)))
+	return err
 }
 
 // facts gathers what the rules want to know about one copy of a letter in an inbox.

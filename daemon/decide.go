@@ -91,13 +91,13 @@ func (w *work) carryOut(ctx context.Context, c *conversations, k store.CopyToDec
 		return nil
 	case blocked:
 		return nil
-	case open != nil && (open.State != models.FilingPlanned || open.TargetFolderID == target.ID):
+	case open != nil && (open.State != models.FilingPlanned || open.TargetFolderID == target):
 		return nil
 	}
 	if err := w.withdraw(ctx, open); err != nil { // it was to go elsewhere
 		return err
 	}
-	w.plans = append(w.plans, plan{filing: &models.Filing{LocationID: loc.ID, TargetFolderID: target.ID, PlannedAt: w.now}, decision: &d})
+	w.plans = append(w.plans, plan{filing: &models.Filing{LocationID: loc.ID, TargetFolderID: target, PlannedAt: w.now}, decision: &d})
 	return nil
 }
 

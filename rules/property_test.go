@@ -228,3 +228,21 @@ func TestThreadForAllItsLetters(t *testing.T) {
 		}
 	})
 }
+
+// A letter that somebody has dragged into a Sent folder is not judged as an answer to itself; to the others it is a letter
+// that was sent.
+func TestLetterInSentIsNoAnswerToItself(t *testing.T) {
+	t.Parallel()
+	itself := rules.Sibling{Letter: question(), References: []string{"q1@romashka.ru"}, Sent: true, MailboxAddress: manager}
+	thread := rules.NewThread([]rules.Sibling{itself, further()})
+	alone := facts(further())
+	if got, want := thread.Decide(alone), rules.Decide(alone); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	other := facts()
+	other.Letter = further().Letter
+	d := thread.Decide(other)
+	if len(d.Trace) < 2 || !slices.ContainsFunc(d.Trace, func(s models.Step) bool { return s.Text.ID == "rules.reject.not_ours" }) {
+		t.Errorf("the sent letter is passed over: %+v", d.Trace)
+	}
+}

@@ -174,6 +174,31 @@ func (q *Queries) CopiesToDecide(ctx context.Context, threadIDs []int64) ([]Copy
 	return out, err
 }
 
+// MailboxesToDecide returns ID, Address and State of the mailboxes, by id, and the ids of their folders, by mailbox and
+// role.
+func (q *Queries) MailboxesToDecide(ctx context.Context, ids []int64) (map[int64]models.Mailbox, map[int64]map[models.FolderRole]int64, error) {
+	boxes, folders := make(map[int64]models.Mailbox), make(map[int64]map[models.FolderRole]int64)
+	err := readSet(ctx, q, "read mailboxes", "SELECT id, address, state FROM mailboxes WHERE id IN (?)", ids, func(r *sql.Rows) error {
+		var b models.Mailbox
+		err := r.Scan(&b.ID, &b.Address, &b.State)
+		boxes[b.ID], folders[b.ID] = b, make(map[models.FolderRole]int64)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = readSet(ctx, q, "read folders", "SELECT id, mailbox_id, role FROM folders WHERE mailbox_id IN (?)", ids, func(r *sql.Rows) error {
+		var id, mailbox int64
+		var role models.FolderRole
+		err := r.Scan(&id, &mailbox, &role)
+		if folders[mailbox] != nil {
+			folders[mailbox][role] = id
+		}
+		return err
+	})
+	return boxes, folders, err
+}
+
 // LaterLetters returns ID, Fingerprint, MessageID, ThreadID, Direction, FromAddress and ArrivedAt of those letters from
 // outside in the threads that have a Message-ID and arrived no earlier than the instant, in no particular order.
 func (q *Queries) LaterLetters(ctx context.Context, threadIDs []int64, since time.Time) ([]models.Letter, error) {

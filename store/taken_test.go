@@ -108,3 +108,26 @@ func TestThreadsInBulk(t *testing.T) {
 		}
 	})
 }
+
+func TestMailboxesToDecide(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := newOffice(t, db, "a@firma.example")
+		newOffice(t, db, "b@firma.example") // the first is no longer declared: it is removed, and read all the same
+		inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+			boxes, folders, err := tx.MailboxesToDecide(ctx, []int64{o.mailbox.ID, 999})
+			if err != nil {
+				return err
+			}
+			if b := boxes[o.mailbox.ID]; len(boxes) != 1 || len(folders) != 1 || b.Address != "a@firma.example" || b.State != models.MailboxRemoved {
+				t.Errorf("%+v, %+v", boxes, folders)
+			}
+			for role, f := range o.folders {
+				if folders[o.mailbox.ID][role] != f.ID {
+					t.Errorf("%s: folder %d, want %d", role, folders[o.mailbox.ID][role], f.ID)
+				}
+			}
+			return nil
+		})
+	})
+}
