@@ -110,11 +110,11 @@ func (s *teller) outbound(from string) mail {
 	return m
 }
 
-// story is one and the same mail each time, in two mailboxes: some 800 letters, or as many as KONTROL_STORY says.
+// story is one and the same mail each time, in two mailboxes: some 300 letters, or as many as KONTROL_STORY says.
 func story() []part {
 	total, err := strconv.Atoi(os.Getenv("KONTROL_STORY"))
 	if err != nil {
-		total = 800
+		total = 300
 	}
 	s := &teller{r: rand.New(rand.NewPCG(1, 2)), at: day.AddDate(0, 0, -60)}
 	s.long = []mail{{id: "long@romashka.example", from: ivan, to: anna, subject: "Долгий разговор"}}

@@ -1,7 +1,6 @@
 package imapsync
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -51,7 +50,7 @@ func TestDovecotTokens(t *testing.T) {
 				if hidden != "" {
 					a.DisableExtensions = []string{hidden}
 				}
-				var log bytes.Buffer
+				var log sharedLog
 				a.ProtocolLog = &log
 				good := p.JWT("ivan@firma.example", time.Hour)
 				k := &tokens{list: []string{good}}
@@ -153,4 +152,24 @@ func TestTokenThatCannotBeHad(t *testing.T) {
 	if phraseOf(t, err) != "oauth.login_first" || models.IsTemporary(err) || len(s.Commands()) != 0 {
 		t.Errorf("%v, sent %q", err, s.Commands())
 	}
+}
+
+// sharedLog is the protocol log of several connections.
+type sharedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write adds to the log.
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns all of it.
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
