@@ -46,7 +46,7 @@ func (r *reader) autoReply() verdict {
 		}
 		return verdict{models.ClassAutoReply, models.Say("inbound.class.auto_header", "Header", r.autoHeaderName())}
 	}
-	subject := foldSubject(r.letter.Subject)
+	subject := r.subject()
 	if p, ok := startsWithAny(subject, autoSubjects); ok {
 		return verdict{models.ClassAutoReply, models.Say("inbound.class.auto_subject", "Words", p)}
 	}
@@ -130,7 +130,7 @@ func (r *reader) receipt() verdict {
 	case r.root.media.kind == "multipart/report" && report == "feedback-report", r.machineReport("message/feedback-report"):
 		return verdict{models.ClassReceipt, models.Say("inbound.class.complaint")}
 	}
-	subject := foldSubject(r.letter.Subject)
+	subject := r.subject()
 	if strings.HasPrefix(subject, "complaint about message from") && r.root.find("message/rfc822") != nil { // as Microsoft's JMRP has it
 		return verdict{models.ClassReceipt, models.Say("inbound.class.complaint")}
 	}

@@ -70,7 +70,7 @@ func (r *reader) bounce() verdict {
 		}
 		return verdict{models.ClassBounce, p}
 	}
-	subject := foldSubject(r.letter.Subject)
+	subject := r.subject()
 	_, failed := containsAny(subject, failureSubjects)
 	failed = failed && !startsAnswer(subject)
 	if _, auto := startsWithAny(subject, autoSubjects); auto {
@@ -100,8 +100,8 @@ func (r *reader) bounceStructure() models.Phrase {
 		return models.Say("inbound.class.bounce_report")
 	}
 	if r.root.find("message/delivery-status") != nil || r.root.find("message/global-delivery-status") != nil {
-		_, failed := containsAny(foldSubject(r.letter.Subject), failureSubjects)
-		if m.kind == "multipart/report" || m.kind == "message/delivery-status" || r.daemon() || r.nullSender() || failed && !startsAnswer(r.letter.Subject) {
+		_, failed := containsAny(r.subject(), failureSubjects)
+		if m.kind == "multipart/report" || m.kind == "message/delivery-status" || r.daemon() || r.nullSender() || failed && !startsAnswer(r.subject()) {
 			return models.Say("inbound.class.bounce_report")
 		}
 	}

@@ -109,9 +109,9 @@ func (r *reader) nullSender() bool {
 	return ok && strings.HasSuffix(strings.TrimSpace(string(v)), "<>")
 }
 
-// startsAnswer reports whether the subject has a prefix of an answer or a forwarded letter: a person sent it on.
+// startsAnswer reports whether the folded subject has a prefix of an answer or a forwarded letter: a person sent it on.
 func startsAnswer(subject string) bool {
-	_, ok := cutPrefixWord(foldSubject(subject))
+	_, ok := cutPrefixWord(subject)
 	return ok
 }
 

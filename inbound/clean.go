@@ -11,6 +11,9 @@ import (
 // cleanLine makes decoded text fit for one line that people read: valid UTF-8, NFC, blanks collapsed, without control
 // characters and without those that change the direction of writing or take no room. At most limit characters remain.
 func cleanLine(s string, limit int) string {
+	if tidy(s, limit) {
+		return s
+	}
 	var out strings.Builder
 	blank, n := false, 0
 	for _, c := range s { // an octet that is no UTF-8 comes as U+FFFD
@@ -34,6 +37,32 @@ func cleanLine(s string, limit int) string {
 	}
 	// Last, because what was taken out may have stood between a letter and its mark.
 	return cutRunes(nfc(out.String()), limit)
+}
+
+// tidy reports whether cleanLine would leave s as it is, as it would nearly every line: Latin and Russian letters, digits and
+// the usual signs, in which there is nothing to compose, with single blanks between words.
+func tidy(s string, limit int) bool {
+	n, last := 0, ' '
+	for _, c := range s {
+		if c == ' ' && last == ' ' || !usual(c) {
+			return false
+		}
+		n++
+		last = c
+	}
+	return n <= limit && (last != ' ' || n == 0)
+}
+
+// usual reports whether a character is one of those of which nearly all lines are made. None of them is ever part of a
+// composition in NFC as long as only such characters stand beside it, and the small form of the capital is its lower case.
+func usual(c rune) bool {
+	switch {
+	case c >= ' ' && c <= '~', c >= 'А' && c <= 'я', c == 'Ё', c == 'ё':
+		return true
+	case c == '«', c == '»', c == '№', c == '–', c == '—':
+		return true
+	}
+	return false
 }
 
 // cutRunes cuts s to at most limit characters, without a blank at the end.

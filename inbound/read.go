@@ -78,16 +78,26 @@ func Read(src Source, own Own) (Facts, error) {
 
 // reader gathers what Read finds out.
 type reader struct {
-	h       header
-	own     Own
-	hint    string // charset that the letter declares for its text
-	letter  models.Letter
-	bcc     []string
-	from    mailbox // may lack an @
-	rawDate string
-	root    *entity
-	text    string
-	content string // text, or the start of the body as it came when nothing in it is readable
+	h        header
+	own      Own
+	hint     string // charset that the letter declares for its text
+	letter   models.Letter
+	bcc      []string
+	from     mailbox // may lack an @
+	rawDate  string
+	root     *entity
+	text     string
+	content  string // text, or the start of the body as it came when nothing in it is readable
+	folded   string // the subject by foldSubject, once isFolded
+	isFolded bool
+}
+
+// subject returns the letter's subject, folded.
+func (r *reader) subject() string {
+	if !r.isFolded {
+		r.folded, r.isFolded = foldSubject(r.letter.Subject), true
+	}
+	return r.folded
 }
 
 func (r *reader) problem(s string) { r.letter.Problems = append(r.letter.Problems, s) }

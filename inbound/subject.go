@@ -29,6 +29,16 @@ func BaseSubject(subject string) string {
 
 // foldSubject makes subjects comparable.
 func foldSubject(s string) string {
+	if strings.IndexFunc(s, unusual) < 0 {
+		return cleanLine(strings.ReplaceAll(strings.ToLower(s), "ё", "е"), 2*maxSubject)
+	}
+	return foldUnusual(s)
+}
+
+func unusual(c rune) bool { return !usual(c) }
+
+// foldUnusual is foldSubject for whatever there may be.
+func foldUnusual(s string) string {
 	s = strings.ToLower(strings.ToUpper(nfc(s))) // the way through capitals folds ſ, ς and their like
 	return cleanLine(strings.ReplaceAll(nfc(s), "ё", "е"), 2*maxSubject)
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"kontrol/imapsync"
@@ -25,34 +29,64 @@ func (c *child) eachFact(ctx context.Context, s imapsync.Session, readOnly bool,
 	if err != nil {
 		return err
 	}
-	uids := make([]uint32, 0, fetchBatch)
-	flush := func() error {
-		got, err := s.Fetch(ctx, uids, c.Text)
+	type batch struct {
+		letters []imapsync.Fetched
+		err     error
+	}
+	ahead := make(chan batch, 1) // the next is fetched while one is read, as the Syncer does it
+	ctx, stop := context.WithCancel(ctx)
+	fetched := make(chan struct{})
+	defer func() { stop(); <-fetched }()
+	go func() {
+		defer close(fetched)
+		defer close(ahead)
+		for part := range slices.Chunk(metas, fetchBatch) {
+			uids := make([]uint32, 0, len(part))
+			for _, m := range part {
+				uids = append(uids, m.UID)
+			}
+			got, err := s.Fetch(ctx, uids, c.Text)
+			select {
+			case ahead <- batch{got.Letters, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for b := range ahead {
+		if b.err != nil {
+			return b.err
+		}
+		facts, err := readAll(b.letters)
 		if err != nil {
 			return err
 		}
-		uids = uids[:0]
-		for _, l := range got.Letters {
-			f, err := inbound.Read(inbound.Source{
-				Header: l.Header, Text: l.Text, Size: l.Size, InternalDate: l.InternalDate, TextCut: int64(len(l.Header)+len(l.Text)) < l.Size,
-			}, own())
-			if err != nil {
-				return fmt.Errorf("read letter %d: %w", l.UID, err)
-			}
-			if err := each(l, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for i, m := range metas {
-		if uids = append(uids, m.UID); len(uids) == fetchBatch || i == len(metas)-1 {
-			if err := flush(); err != nil {
+		for i, l := range b.letters {
+			if err := each(l, facts[i]); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// readAll reads letters on all processors, as the daemon's intake does it.
+func readAll(list []imapsync.Fetched) ([]inbound.Facts, error) {
+	facts, errs := make([]inbound.Facts, len(list)), make([]error, len(list))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(list); i = int(next.Add(1)) - 1 {
+				l := list[i]
+				facts[i], errs[i] = inbound.Read(inbound.Source{
+					Header: l.Header, Text: l.Text, Size: l.Size, InternalDate: l.InternalDate, TextCut: int64(len(l.Header)+len(l.Text)) < l.Size,
+				}, own())
+			}
+		})
+	}
+	all.Wait()
+	return facts, errors.Join(errs...)
 }
 
 // fetchChild fetches and understands all letters, and stores nothing.
