@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"kontrol/daemon"
@@ -42,6 +43,7 @@ func logger() *slog.Logger {
 
 // engine is one mailbox's engine over a database.
 type engine struct {
+	stored *counted
 	c      *child
 	db     *store.DB
 	box    models.Mailbox
@@ -83,13 +85,13 @@ func (e *engine) build(ctx context.Context) error {
 		return err
 	}
 	settings := daemon.Settings{Own: own(), FirstLookWindow: 30 * 24 * time.Hour}
-	intake := daemon.NewIntake(e.db, settings, func(...int64) { e.syncer.Poke() }, time.Now, logger())
+	e.stored = &counted{Intake: daemon.NewIntake(e.db, settings, func(...int64) { e.syncer.Poke() }, time.Now, logger())}
 	account := e.c.account()
 	account.MailboxID = e.box.ID
 	e.dialer = imapsync.NewDialer(account, logger(), time.Now)
 	e.mover = imapsync.NewMover(e.db, imapsync.MoverConfig{}, time.Now, logger())
 	e.syncer = imapsync.NewSyncer(imapsync.SyncerConfig{
-		MailboxID: e.box.ID, Address: e.box.Address, Dialer: e.dialer, Intake: intake, Folders: e.db, Quarantine: e.db, Mover: e.mover,
+		MailboxID: e.box.ID, Address: e.box.Address, Dialer: e.dialer, Intake: e.stored, Folders: e.db, Quarantine: e.db, Mover: e.mover,
 		Names: names(), Logger: logger(), Now: time.Now,
 	})
 	return nil
@@ -125,6 +127,30 @@ func (e *engine) folder(ctx context.Context, role models.FolderRole) (models.Fol
 		return models.Folder{}, nil
 	}
 	return f, err
+}
+
+// counted counts what the database has: letters, and copies whose flags have changed.
+type counted struct {
+	imapsync.Intake
+	n atomic.Int64
+}
+
+// Arrived counts the letters once they are stored.
+func (k *counted) Arrived(ctx context.Context, a imapsync.Arrival) error {
+	err := k.Intake.Arrived(ctx, a)
+	if err == nil {
+		k.n.Add(int64(len(a.Letters)))
+	}
+	return err
+}
+
+// Changed counts the copies whose flags are stored.
+func (k *counted) Changed(ctx context.Context, c imapsync.Change) error {
+	err := k.Intake.Changed(ctx, c)
+	if err == nil {
+		k.n.Add(int64(len(c.Flags)))
+	}
+	return err
 }
 
 // sync runs the engine until done says so.

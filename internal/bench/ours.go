@@ -138,17 +138,18 @@ func deltaChild(ctx context.Context, c *child) error {
 		uids = append(uids, uid)
 	}
 	err = c.timed("delta", func() error {
-		return e.sync(ctx, time.Millisecond, func() (bool, error) {
-			rows, err := e.db.Read().LocationByUID(ctx, inbox.ID, inbox.UIDValidity, uids)
-			c.out.Count = 0
+		return e.sync(ctx, time.Millisecond, func() (bool, error) { return int(e.stored.n.Load()) >= len(uids), nil })
+	})
+	if err == nil {
+		var rows []models.Location
+		if rows, err = e.db.Read().LocationByUID(ctx, inbox.ID, inbox.UIDValidity, uids); err == nil {
 			for _, l := range rows {
 				if l.UID >= c.NewFrom || l.Flags.Has(`\Flagged`) {
 					c.out.Count++
 				}
 			}
-			return c.out.Count == len(uids), err
-		})
-	})
+		}
+	}
 	return errors.Join(err, e.close())
 }
 
@@ -207,14 +208,7 @@ func (e *engine) plan(ctx context.Context, s imapsync.Session, todo []matched) e
 	for len(todo) > 0 {
 		part := todo[:min(len(todo), fetchBatch)]
 		todo = todo[len(part):]
-		err := e.db.Tx(ctx, func(tx *store.Tx) error {
-			for _, m := range part {
-				if err := planOne(tx, folders[models.FolderInbox], targets[m.folder], m); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := e.db.Tx(ctx, func(tx *store.Tx) error { return planSome(tx, folders[models.FolderInbox], targets, part) })
 		if err != nil {
 			return fmt.Errorf("plan moves: %w", err)
 		}
@@ -222,26 +216,53 @@ func (e *engine) plan(ctx context.Context, s imapsync.Session, todo []matched) e
 	return nil
 }
 
-func planOne(tx *store.Tx, inbox, target models.Folder, m matched) error {
+// planSome does for some letters what the daemon's intake does for a batch, but for clients and decisions.
+func planSome(tx *store.Tx, inbox models.Folder, targets [2]models.Folder, part []matched) error {
 	ctx, now := tx.Context(), time.Now().UTC()
-	letter := m.facts.Letter
-	thread := models.Thread{BaseSubject: letter.BaseSubject, LastAt: now, CreatedAt: now}
-	if err := tx.CreateThread(ctx, &thread); err != nil {
+	ids, err := tx.ReserveLetters(ctx, len(part))
+	if err != nil {
 		return err
 	}
-	letter.ThreadID, letter.CreatedAt = thread.ID, now
-	if _, err := tx.UpsertLetter(ctx, &letter, m.facts.References); err != nil {
+	places, err := tx.ReserveLocations(ctx, len(part))
+	if err != nil {
 		return err
 	}
-	at := m.copy.InternalDate.UTC()
-	l := models.Location{
-		LetterID: letter.ID, MailboxID: inbox.MailboxID, FolderID: inbox.ID, UIDValidity: inbox.UIDValidity, UID: m.copy.UID,
-		Flags: m.copy.Flags, InternalDate: &at, Size: m.copy.Size, HeaderHash: imapsync.HeaderHash(m.copy.Header), SeenAt: now,
+	threads, list := make([]*models.Thread, 0, len(part)), make([]*models.Letter, 0, len(part))
+	for i := range part {
+		threads = append(threads, &models.Thread{BaseSubject: part[i].facts.Letter.BaseSubject, LastAt: now, CreatedAt: now})
 	}
-	if _, err := tx.AddLocation(ctx, &l); err != nil {
+	if err := tx.AddThreads(ctx, threads); err != nil {
 		return err
 	}
-	return tx.PlanFiling(ctx, &models.Filing{LocationID: l.ID, TargetFolderID: target.ID})
+	var references []models.Reference
+	var locations []models.Location
+	filings := make([]*models.Filing, 0, len(part))
+	for i := range part {
+		m := &part[i]
+		letter := &m.facts.Letter
+		letter.ID, letter.ThreadID, letter.CreatedAt = ids[i], threads[i].ID, now
+		store.FitLetter(letter)
+		list = append(list, letter)
+		for n, id := range m.facts.References {
+			references = append(references, models.Reference{LetterID: ids[i], Position: n, MessageID: id})
+		}
+		at := m.copy.InternalDate.UTC()
+		locations = append(locations, models.Location{
+			ID: places[i], LetterID: ids[i], MailboxID: inbox.MailboxID, FolderID: inbox.ID, UIDValidity: inbox.UIDValidity, UID: m.copy.UID,
+			Flags: m.copy.Flags, InternalDate: &at, Size: m.copy.Size, HeaderHash: imapsync.HeaderHash(m.copy.Header), SeenAt: now,
+		})
+		filings = append(filings, &models.Filing{LocationID: places[i], TargetFolderID: targets[m.folder].ID})
+	}
+	if err := tx.AddLetters(ctx, list); err != nil {
+		return err
+	}
+	if err := tx.AddReferences(ctx, references); err != nil {
+		return err
+	}
+	if err := tx.AddLocations(ctx, locations); err != nil {
+		return err
+	}
+	return tx.PlanFilings(ctx, filings)
 }
 
 // bind finds the folders on the server and stores them.
