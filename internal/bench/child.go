@@ -39,6 +39,7 @@ type order struct {
 	NewFrom  uint32   // of job delta: the first new UID
 	Want     int      // letters that must be seen, moved or whatever the job is about
 	NoCond   bool     // without CONDSTORE
+	Whole    bool     // taking in ends with the round, not with the last letter
 	Boxes    int      // of job idle
 	CPU, Mem string   // profiles
 }

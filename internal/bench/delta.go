@@ -60,7 +60,7 @@ func delta(ctx context.Context, w *world) ([]table, error) {
 func ourDelta(name string, nocond bool) side {
 	set := func(o *order) { o.Do, o.Database, o.NoCond = "delta", "sqlite", nocond }
 	return side{name: name, order: set, check: saw, shares: ours, prepare: func(ctx context.Context, w *world, o order) error {
-		o.Do, o.CPU, o.Mem, o.NoCond = "take-in", "", "", false
+		o.Do, o.CPU, o.Mem, o.NoCond, o.Whole = "take-in", "", "", false, true
 		o.LastUID = w.maker.UIDs(o.Letters)[o.Letters-1]
 		_, err := w.runChild(ctx, o)
 		return err

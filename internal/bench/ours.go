@@ -113,7 +113,7 @@ func takeInChild(ctx context.Context, c *child) error {
 	err = c.timed("take in", func() error {
 		return e.sync(ctx, 10*time.Millisecond, func() (bool, error) {
 			f, err := e.folder(ctx, models.FolderInbox)
-			return f.LastUID >= c.LastUID, err
+			return f.LastUID >= c.LastUID && (!c.Whole || f.UIDNext > c.LastUID), err
 		})
 	})
 	if err == nil {
