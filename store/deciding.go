@@ -127,11 +127,12 @@ func (q *Queries) TiesOfThreads(ctx context.Context, threadIDs []int64) (map[int
 }
 
 // ThreadMembers returns the addresses in From, Reply-To, To and Cc of those letters of a thread that persons wrote and
-// that are tied to the client at present. An address may come several times.
+// that are tied to the client at present. An address may come several times. The
+// sum in the query keeps databases from starting with all links of the client, of which there may be thousands.
 func (q *Queries) ThreadMembers(ctx context.Context, threadID, clientID int64) ([]string, error) {
 	var all []string
 	err := q.each(ctx, "read members of thread", `SELECT DISTINCT letters.from_address, letters.reply_to, letters."to", letters.cc FROM letters
-		JOIN links ON links.letter_id = letters.id AND links.superseded_at IS NULL AND links.client_id = ?
+		JOIN links ON links.letter_id = letters.id AND links.superseded_at IS NULL AND links.client_id + 0 = ?
 		WHERE letters.thread_id = ? AND letters.class = ?`, func(r *sql.Rows) error {
 		var from string
 		var reply, to, cc models.Strings
