@@ -295,7 +295,8 @@ type scriptConn struct {
 	br       *bufio.Reader
 	selected string // wire name
 	readOnly bool
-	known    []uint32 // UIDs that the client has been told of, by sequence number
+	known    []uint32          // UIDs that the client has been told of, by sequence number
+	flags    map[uint32]string // what it has been told of their flags since it opened the folder
 	muted    bool
 	limited  bool
 	left     int64

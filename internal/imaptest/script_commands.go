@@ -312,7 +312,7 @@ func (c *scriptConn) choose(t *Turn, readOnly bool) {
 		t.no("NONEXISTENT", "no such folder")
 		return
 	}
-	c.selected, c.readOnly, c.known = t.arg(1), readOnly || b.readOnly, uidsOf(b)
+	c.selected, c.readOnly, c.known, c.flags = t.arg(1), readOnly || b.readOnly, uidsOf(b), flagsOf(b)
 	next := ""
 	if !c.s.profile.NoUIDNext {
 		next = fmt.Sprintf("* OK [UIDNEXT %d] next\r\n", b.next)
@@ -422,7 +422,21 @@ func (c *scriptConn) update() {
 	if len(now) > len(c.known) {
 		fmt.Fprintf(&text, "* %d EXISTS\r\n", len(now))
 	}
-	c.known = now
+	flags := flagsOf(b)
+	for i, uid := range now {
+		if before, told := c.flags[uid]; told && before != flags[uid] {
+			fmt.Fprintf(&text, "* %d FETCH (FLAGS (%s))\r\n", i+1, flags[uid])
+		}
+	}
+	c.known, c.flags = now, flags
 	c.s.mu.Unlock()
 	c.printf("%s", text.String())
+}
+
+func flagsOf(b *box) map[uint32]string {
+	m := make(map[uint32]string, len(b.letters))
+	for _, l := range b.letters {
+		m[l.UID] = strings.Join(l.Flags, " ")
+	}
+	return m
 }
