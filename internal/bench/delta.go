@@ -32,7 +32,8 @@ func delta(ctx context.Context, w *world) ([]table, error) {
 	}
 	old := o.NewFrom - 1
 	fresh := fmt.Sprintf("UID FETCH %d:* %s", o.NewFrom, itemsEnvelope)
-	const without = "raw, without CONDSTORE"
+	whole := fmt.Sprintf("UID FETCH %d:* %s", o.NewFrom, itemsLetters)
+	const without, bodies = "raw, without CONDSTORE", "raw, letters"
 	goimap, plain := goimapSide("goimap-delta", false), goimapSide("goimap-delta", false)
 	goimap.prepare = prepareGoimap(false)
 	plain.name, plain.prepare = "go-imap, without CONDSTORE", prepareGoimap(true)
@@ -41,6 +42,8 @@ func delta(ctx context.Context, w *world) ([]table, error) {
 	list, err := w.measure(ctx, timedJob{user: user, snap: "delta", prepareSnap: "warm", base: o, sides: []side{
 		asked("raw", "SELECT INBOX (CONDSTORE)", fmt.Sprintf("UID FETCH 1:%d (UID FLAGS) (CHANGEDSINCE %d)", old, modseq), fresh),
 		asked(without, "SELECT INBOX", "UID FETCH 1:* (UID FLAGS)", fresh),
+		asked(bodies, "SELECT INBOX (CONDSTORE)", fmt.Sprintf("UID FETCH 1:%d (UID FLAGS) (CHANGEDSINCE %d)", old, modseq), whole),
+		asked(bodies+without[3:], "SELECT INBOX", "UID FETCH 1:* (UID FLAGS)", whole),
 		ourDelta("kontrol", false), ourDelta("kontrol, without CONDSTORE", true),
 		goimap, plain, flow,
 		{name: "mbsync", program: "mbsync", command: mbsync, prepare: prepareProgram(mbsync), check: func(w *world, o order, out outcome) error {

@@ -110,11 +110,9 @@ func takeInChild(ctx context.Context, c *child) error {
 	if err != nil {
 		return err
 	}
-	err = c.timed("take in", func() error {
-		return e.sync(ctx, 10*time.Millisecond, func() (bool, error) {
-			f, err := e.folder(ctx, models.FolderInbox)
-			return f.LastUID >= c.LastUID && (!c.Whole || f.UIDNext > c.LastUID), err
-		})
+	err = e.sync(ctx, "take in", 10*time.Millisecond, func() (bool, error) {
+		f, err := e.folder(ctx, models.FolderInbox)
+		return f.LastUID >= c.LastUID && (!c.Whole || f.UIDNext > c.LastUID), err
 	})
 	if err == nil {
 		c.out.Count, err = e.db.Read().CountLetters(ctx, store.LetterFilter{MailboxID: e.box.ID, Role: models.FolderInbox})
@@ -122,9 +120,12 @@ func takeInChild(ctx context.Context, c *child) error {
 	return errors.Join(err, e.close())
 }
 
-// deltaChild is a mailbox that was away: it connects, and works until the database has every change. The database is open,
-// as that of a running daemon.
+// deltaChild is a mailbox that was away: it connects, and works until the database has every change. As in a running daemon
+// the database is open, and it is not the first letter of the program's life that is read.
 func deltaChild(ctx context.Context, c *child) error {
+	if _, err := readAll([]imapsync.Fetched{{Header: []byte(ordinary)}}); err != nil {
+		return err
+	}
 	e, err := c.newEngine(ctx)
 	if err != nil {
 		return err
@@ -137,9 +138,7 @@ func deltaChild(ctx context.Context, c *child) error {
 	for uid := c.NewFrom; uid <= c.LastUID; uid++ {
 		uids = append(uids, uid)
 	}
-	err = c.timed("delta", func() error {
-		return e.sync(ctx, time.Millisecond, func() (bool, error) { return int(e.stored.n.Load()) >= len(uids), nil })
-	})
+	err = e.sync(ctx, "delta", time.Millisecond, func() (bool, error) { return int(e.stored.n.Load()) >= len(uids), nil })
 	if err == nil {
 		var rows []models.Location
 		if rows, err = e.db.Read().LocationByUID(ctx, inbox.ID, inbox.UIDValidity, uids); err == nil {
@@ -152,6 +151,10 @@ func deltaChild(ctx context.Context, c *child) error {
 	}
 	return errors.Join(err, e.close())
 }
+
+// ordinary is the header of a letter like many.
+const ordinary = "From: \"Ivanov\" <ivanov@example.org>\r\nTo: sales@example.com\r\nDate: Mon, 2 Nov 2026 10:00:00 +0300\r\n" +
+	"Subject: =?utf-8?B?0JfQsNC/0YDQvtGB?=\r\nMessage-ID: <1@example.org>\r\n\r\n"
 
 // matched is a letter that a rule files.
 type matched struct {
