@@ -16,6 +16,8 @@ import (
 const (
 	aheadFrom  = 100 // letters from which that is worth the while
 	behindMost = 4   // sets that are proved and wait to be written
+
+	finishAtOnce = 500 // letters that are finished with one transaction
 )
 
 // announcement is a set that is being written into the journal as sent, of which nothing has been said to the server yet.
@@ -63,12 +65,22 @@ func (r *moving) finishMoved(ctx context.Context, list []*models.Filing) error {
 				return err
 			}
 		}
-		closed, err := r.book(ctx, list)
+		return r.bookParts(ctx, list)
+	}))
+	return nil
+}
+
+// bookParts finishes letters some at a time: an announcement, for which the next move waits, gets its turn in between.
+func (r *moving) bookParts(ctx context.Context, list []*models.Filing) error {
+	for part := range slices.Chunk(list, finishAtOnce) {
+		closed, err := r.book(ctx, part)
+		if err != nil {
+			return err
+		}
 		if len(closed) > 0 {
 			r.logger.Info("moved filings were closed by another decision", "filing", closed[0], "count", len(closed))
 		}
-		return err
-	}))
+	}
 	return nil
 }
 

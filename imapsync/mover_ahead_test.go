@@ -149,7 +149,7 @@ func TestPeopleAreFasterThanAnAnnouncement(t *testing.T) {
 			of = append(of, f)
 		}
 	}
-	starred, deleted, taken, cancelled, there := of[0], of[1], of[2], of[3], of[4]
+	starred, deleted, taken, cancelled, there, kept := of[0], of[1], of[2], of[3], of[4], of[5]
 	w.m.create("Архив")
 	announced := make(chan struct{})
 	saves := 0
@@ -199,7 +199,12 @@ func TestPeopleAreFasterThanAnAnnouncement(t *testing.T) {
 		told += len(c.Flags)
 		w.st.mu.Lock()
 		defer w.st.mu.Unlock()
-		starred.State = models.FilingCancelled // that is what is decided about a starred letter
+		for _, f := range []*models.Filing{starred, kept} { // that is what is decided about a starred letter and its thread
+			if f.State != models.FilingPlanned {
+				t.Errorf("filing is %s when people's wishes are told", f.State)
+			}
+			f.State = models.FilingCancelled
+		}
 		return nil
 	})
 	if err != nil {
@@ -213,10 +218,12 @@ func TestPeopleAreFasterThanAnAnnouncement(t *testing.T) {
 			t.Errorf("filing %d is %s (%s), want %s", f.ID, f.State, f.LastError, want)
 		}
 	}
-	if w.m.findLocked(inbox, cancelled.SourceUID) == nil || cancelled.State != models.FilingCancelled {
-		t.Errorf("a cancelled letter was moved: %+v", cancelled)
+	for _, f := range []*models.Filing{cancelled, kept} {
+		if w.m.findLocked(inbox, f.SourceUID) == nil || f.State != models.FilingCancelled {
+			t.Errorf("a cancelled letter was moved: %+v", f)
+		}
 	}
-	w.settled(list, starred.SourceUID, deleted.SourceUID, taken.SourceUID, cancelled.SourceUID)
+	w.settled(list, starred.SourceUID, deleted.SourceUID, taken.SourceUID, cancelled.SourceUID, kept.SourceUID)
 }
 
 // TestNothingIsMovedAfterTheJournalHasFailed lets the journal refuse to finish letters, in the background.

@@ -40,7 +40,7 @@ func (r *moving) move(ctx context.Context, set []*models.Filing, t try) error {
 	if err != nil || len(set) == 0 {
 		return err
 	}
-	ready, before, err := r.sourceReady(ctx, set, t, sent)
+	ready, before, sent, err := r.sourceReady(ctx, set, t, sent)
 	if err != nil || len(ready) == 0 {
 		return err
 	}
@@ -89,56 +89,56 @@ func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint
 }
 
 // sourceReady looks which copies can be moved now. Of those that cannot be the journal has been told why, except of the
-// missing ones, which will be looked for. What the journal has as sent and cannot be is planned again there.
+// missing ones, which will be looked for. It reports whether the journal still has the others as sent.
 func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try, sent bool) (
-	ready []*models.Filing, before map[uint32]Details, err error,
+	ready []*models.Filing, before map[uint32]Details, still bool, err error,
 ) {
 	if ok, err := r.openSource(ctx, set, t); err != nil || !ok {
-		return nil, nil, err
+		return nil, nil, sent, err
 	}
 	before, err = r.details(ctx, sourceUIDs(set))
-	if err != nil && sent {
-		set = r.takeBackAnyway(ctx, set)
-	}
-	switch {
-	case refused(err) && len(set) == 0: // the journal did not let us, or others were faster
-		return nil, nil, nil
-	case refused(err) && len(set) > 1 && r.patient(set[0]): // the set itself may be what the server does not like
-		return nil, nil, r.halves(ctx, set, t)
-	case refused(err):
-		r.open = ""
-		return nil, nil, r.refuse(ctx, set, err, t)
-	case err != nil:
-		return nil, nil, lost("look at source copies", err)
+	if err != nil {
+		return nil, nil, sent, r.sourceUnseen(ctx, set, t, sent, err)
 	}
 	ready, missing, deleted, starred := r.sortOut(set, before)
-	if sent {
-		// Those that are gone are looked for by what was known before anything was announced.
-		back := missing
-		for _, f := range set {
-			if _, is := starred[f.SourceUID]; is {
-				back = append(back, f)
-			}
+	if sent && len(ready)+len(deleted) < len(set) {
+		// Nothing is announced while people's wishes are told, which may change what is to be moved; and what is missing is
+		// looked for by what was known before.
+		if _, err := r.takeBack(ctx, set); err != nil {
+			return nil, nil, false, err
 		}
-		if _, err := r.takeBack(ctx, back); err != nil {
-			return nil, nil, err
-		}
+		closed := func(f *models.Filing) bool { return !f.State.Open() }
+		ready, missing, deleted = slices.DeleteFunc(ready, closed), slices.DeleteFunc(missing, closed), slices.DeleteFunc(deleted, closed)
+		sent = false
 	}
-	for _, f := range missing {
-		if f.State.Open() {
-			r.missing = append(r.missing, f)
-		}
-	}
+	r.missing = append(r.missing, missing...)
 	if err := r.cancel(ctx, deleted, "the copy is marked as deleted"); err != nil {
-		return nil, nil, err
+		return nil, nil, sent, err
 	}
 	if len(starred) > 0 {
 		r.told = true
 		if err := r.tell(ctx, Change{Folder: *set[0].SourceFolder, Flags: starred}); err != nil {
-			return nil, nil, err
+			return nil, nil, sent, err
 		}
 	}
-	return ready, before, nil
+	return ready, before, sent, nil
+}
+
+// sourceUnseen deals with a server that did not let us look at the copies in the source folder.
+func (r *moving) sourceUnseen(ctx context.Context, set []*models.Filing, t try, sent bool, err error) error {
+	if sent {
+		set = r.takeBackAnyway(ctx, set)
+	}
+	switch {
+	case !refused(err):
+		return lost("look at source copies", err)
+	case len(set) == 0: // others were faster
+		return nil
+	case len(set) > 1 && r.patient(set[0]): // the set itself may be what the server does not like
+		return r.halves(ctx, set, t)
+	}
+	r.open = ""
+	return r.refuse(ctx, set, err, t)
 }
 
 // sortOut sorts letters by what has become of their copies in the source folder. starred are those whose star is not as

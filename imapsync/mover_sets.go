@@ -61,15 +61,18 @@ func (r *moving) atOnce(f *models.Filing) int {
 	case f.Attempts >= 3:
 		return 1
 	}
-	if r.s.Caps().LongLines {
+	if r.longSets() {
 		return page >> (3 * f.Attempts)
 	}
 	return setLetters >> (3 * f.Attempts)
 }
 
+// longSets reports whether as many letters go into one command as a page has.
+func (r *moving) longSets() bool { return r.s.Caps().Move && r.s.Caps().LongLines }
+
 // line is how long the set of UIDs in a command may be.
 func (r *moving) line() int {
-	if r.s.Caps().LongLines {
+	if r.longSets() {
 		return longSetOctets
 	}
 	return setOctets
