@@ -189,6 +189,9 @@ func (r *moving) carryOut(ctx context.Context, list []*models.Filing, do func(co
 		if err := r.ended(); err != nil {
 			return errors.Join(err, r.prove(ctx))
 		}
+		if err := r.failedBehind(); err != nil {
+			return err
+		}
 		r.foresee(set, sets[i+1:])
 		if err := r.batch(ctx, set, do); err != nil {
 			return fmt.Errorf("filing %d and %d more: %w", set[0].ID, len(set)-1, err)

@@ -95,6 +95,20 @@ func (r *moving) caughtUp() error {
 	return err
 }
 
+// failedBehind returns why what is proved could not be written, if that is known by now: nothing is moved after that.
+func (r *moving) failedBehind() error {
+	if len(r.finishing) == 0 {
+		return nil
+	}
+	select {
+	case err := <-r.finishing[len(r.finishing)-1]:
+		r.finishing = nil
+		return err
+	default:
+		return nil
+	}
+}
+
 // announceNext begins to write into the journal that the next set is going to be sent, while the set before it is.
 func (r *moving) announceNext(ctx context.Context) error {
 	set := r.next.set

@@ -2,6 +2,7 @@ package imapsync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -226,8 +227,8 @@ func TestPeopleAreFasterThanAnAnnouncement(t *testing.T) {
 	w.settled(list, starred.SourceUID, deleted.SourceUID, taken.SourceUID, cancelled.SourceUID, kept.SourceUID)
 }
 
-// TestNothingIsMovedAfterTheJournalHasFailed lets the journal refuse to finish letters, in the background.
-func TestNothingIsMovedAfterTheJournalHasFailed(t *testing.T) {
+// TestWhatTheJournalDidNotTakeIsFoundAgain lets the journal refuse to finish letters, in the background.
+func TestWhatTheJournalDidNotTakeIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	w, list := manyWorld(t, 400)
 	w.st.fail = func(op string, after bool) bool { return op == "FinishFiling" && !after }
@@ -242,6 +243,34 @@ func TestNothingIsMovedAfterTheJournalHasFailed(t *testing.T) {
 		t.Errorf("moved %d times again", n)
 	}
 	w.settled(list)
+}
+
+// TestNothingIsMovedAfterTheJournalHasFailed begins with a failure in the background.
+func TestNothingIsMovedAfterTheJournalHasFailed(t *testing.T) {
+	t.Parallel()
+	w, _ := manyWorld(t, 10)
+	s, err := w.m.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	due, err := w.st.PlannedFilings(t.Context(), 1, w.now, 0, page)
+	if err != nil || len(due) != 10 {
+		t.Fatalf("%d due: %v", len(due), err)
+	}
+	r := &moving{
+		Mover: NewMover(w.st, w.cfg, func() time.Time { return w.now }, nil), s: s, ended: func() error { return nil },
+		finishing: []chan error{background(func() error { return errStore })},
+	}
+	if err := r.caughtUp(); !errors.Is(err, errStore) || r.finishing != nil {
+		t.Errorf("waiting gives %v", err)
+	}
+	failed := make(chan error, 1)
+	failed <- errStore
+	r.finishing, w.m.log = []chan error{failed}, nil
+	if err := r.carryOut(t.Context(), pointers(due), r.planned); !errors.Is(err, errStore) || len(w.m.log) > 0 {
+		t.Errorf("carried out %v, %v", w.m.log, err)
+	}
 }
 
 // TestLongLinesTakeMoreLetters sends as many letters at once as a long line holds.
