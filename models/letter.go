@@ -90,7 +90,7 @@ type Location struct {
 	HandsOff     bool       `gorm:"not null;default:false"` // a person put it here: it is never moved by Kontrol again
 	FirstLook    bool       `gorm:"not null;default:false"` // it lay there when the folder was looked at for the first time
 	SeenAt       time.Time  `gorm:"not null"`
-	GoneAt       *time.Time `gorm:"index:ix_locations_gone"`
+	GoneAt       *time.Time
 }
 
 // Flagged reports whether a person has starred this copy. See RFC 9051 section 2.3.2.
