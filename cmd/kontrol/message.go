@@ -55,8 +55,11 @@ func folderRoles() []string {
 }
 
 func classes() []string {
-	return []string{string(models.ClassPerson), string(models.ClassBounce), string(models.ClassAutoReply),
-		string(models.ClassList), string(models.ClassInternal), string(models.ClassReceipt)}
+	var names []string
+	for _, k := range models.Classes() {
+		names = append(names, string(k))
+	}
+	return names
 }
 
 // filter turns the flags into what the store asks for.
