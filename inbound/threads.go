@@ -351,26 +351,26 @@ func (t *threader) orderedSubject() [][]ThreadNode {
 	return out
 }
 
-// ThreadedOf reads of a letter's header what Threads needs. at stands for a Date that is missing or cannot be read.
-func ThreadedOf(header []byte, at time.Time) Threaded {
-	h, _, _ := scanHeader(header)
-	hint := ""
-	if v, ok := h.first("content-type"); ok {
-		hint = parseMedia(v, "").params["charset"]
+// ThreadedOf reads of a letter's header what Threads needs. at stands for a Date that is missing or cannot be read. ok is
+// false when the header has none of the fields that every letter has at least one of: then it is hardly a letter.
+func ThreadedOf(header []byte, at time.Time) (l Threaded, ok bool) {
+	r := reader{}
+	r.h, _, _ = scanHeader(header)
+	if v, ok := r.h.first("content-type"); ok {
+		r.hint = parseMedia(v, "").params["charset"]
 	}
-	r := reader{h: h, hint: hint}
 	r.participants()
 	r.subjectAndIDs()
-	l := Threaded{ID: r.letter.MessageID, Subject: r.letter.Subject, At: at}
-	l.References, l.OtherIDs = references(h, l.ID), otherIDs(h, l.ID)
-	if v, ok := h.first("date"); ok {
-		date, readable := parseDate(v)
-		if r.letter.Date = &date; readable {
-			l.At = date
-		} else {
-			r.letter.Date = nil
+	l = Threaded{ID: r.letter.MessageID, Subject: r.letter.Subject, At: at}
+	l.References, l.OtherIDs = references(r.h, l.ID), otherIDs(r.h, l.ID)
+	if v, has := r.h.first("date"); has {
+		if date, readable := parseDate(v); readable {
+			l.At, r.letter.Date = date, &date
 		}
 		l.Print = fingerprint(r.letter, string(v), "")
 	}
-	return l
+	for _, name := range []string{"message-id", "from", "date", "subject", "to", "received", "mime-version"} {
+		ok = ok || r.h.has(name)
+	}
+	return l, ok
 }

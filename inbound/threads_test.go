@@ -60,7 +60,8 @@ func readThreaded(t *testing.T, raw []byte) []Threaded {
 	t.Helper()
 	var list []Threaded
 	if err := ReadBox(bytes.NewReader(raw), func(h []byte, at time.Time) error {
-		list = append(list, ThreadedOf(h, at))
+		l, _ := ThreadedOf(h, at)
+		list = append(list, l)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
