@@ -12,7 +12,7 @@ import (
 // maxReferences bounds how many of a letter's references are looked up: the newest ones matter.
 const maxReferences = 50
 
-// subjectWindow is how far back a letter that names no known letter may join a conversation of its client by subject alone.
+// subjectWindow is how far back a letter without references may join a conversation of its client by subject alone.
 const subjectWindow = inbound.SubjectWindow
 
 // threadIndex knows in which threads the Message-IDs of a batch occur. It is read once for a batch and kept up to date
@@ -101,12 +101,11 @@ func (x *threadIndex) add(l models.Letter, refs []string) {
 }
 
 // threadFor finds the conversation a new letter belongs to, or begins one. Message-IDs named in References and
-// In-Reply-To decide; only a letter that names none that is known may join by its base subject, and only a reply among
-// letters of the same client: relays give letters other ids, and then answers name what we never saw. inbound.Threads has
-// the same rules. When the letter shows that several threads are one, they become one.
+// In-Reply-To decide; only a letter that names none may join by its base subject, and only a reply among letters of the
+// same client. inbound.Threads has the same rules, but that it need not wait for letters that are named and not there. When the letter shows that several threads are one, they become one.
 func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.Facts) (int64, error) {
 	threads := w.index.find(letter.MessageID, newest(f), f.OtherIDs)
-	if len(threads) == 0 && inbound.IsReply(letter.Subject) {
+	if len(threads) == 0 && len(f.References) == 0 && inbound.IsReply(letter.Subject) {
 		id, err := w.threadBySubject(ctx, letter)
 		if err != nil {
 			return 0, err

@@ -105,11 +105,7 @@ func (r *reader) bounce() verdict {
 func (r *reader) fate(why models.Phrase) verdict {
 	actions := map[string]int{}
 	for _, b := range r.statusBlocks() {
-		action := b.token("action")
-		if i := strings.IndexAny(action, " \t"); i > 0 {
-			action = action[:i]
-		}
-		if action != "" {
+		if action := reportedAction(b); action != "" {
 			actions[action]++
 		}
 	}

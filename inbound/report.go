@@ -25,6 +25,9 @@ func (r *reader) statusBlocks() []header {
 		if len(r.blocks) == 0 {
 			r.blocks = pastedBlocks(r.root.anyText(maxReport))
 		}
+		if e := r.root.find("message/rfc822"); len(r.blocks) == 0 && e != nil && e != r.root && r.daemon() { // a gateway hands a report on
+			r.blocks = pastedBlocks(e.decoded(maxReport))
+		}
 	}
 	return r.blocks
 }
@@ -145,12 +148,11 @@ func (rep *report) block(b header) {
 	if address == "" {
 		return
 	}
-	action := b.token("action")
-	if i := strings.IndexAny(action, " \t"); i > 0 {
-		action = action[:i]
-	}
 	status, _ := b.first("status")
 	var diagnosis []string
+	if findStatus(string(status)) == "" { // some write words there, or an SMTP reply
+		diagnosis = append(diagnosis, string(status))
+	}
 	for _, v := range b.all("diagnostic-code") {
 		s := string(v)
 		if i := strings.IndexByte(s, ';'); i >= 0 && i < 20 {
@@ -158,9 +160,21 @@ func (rep *report) block(b header) {
 		}
 		diagnosis = append(diagnosis, decodeCharset("", []byte(s), ""))
 	}
-	rec := BounceRecipient{Address: address, Action: action, Status: findStatus(string(status))}
+	rec := BounceRecipient{Address: address, Action: reportedAction(b), Status: findStatus(string(status))}
 	rec.judge(rep.class, strings.Join(diagnosis, " "))
 	rep.add(rec)
+}
+
+// reportedAction returns what happened by a group of fields, "" when it does not say. Words of those who do not keep to
+// RFC 3464 section 2.3.3 are understood, too.
+func reportedAction(b header) string {
+	action := b.token("action")
+	for _, a := range [][2]string{{"fail", actionFailed}, {"error", actionFailed}, {"reject", actionFailed}, {"delay", actionDelayed}, {"deliver", actionDelivered}, {"relay", "relayed"}, {"expand", "expanded"}} {
+		if strings.HasPrefix(action, a[0]) {
+			return a[1]
+		}
+	}
+	return ""
 }
 
 // reportedAddress takes the recipient out of a group of fields: "rfc822; a@b". The final recipient is where the letter got
@@ -254,7 +268,7 @@ func (rep *report) likely(r *reader) {
 		return // several: it is not known for which
 	}
 	for _, a := range list {
-		if !strings.Contains(a, "@") {
+		if !strings.Contains(a, "@") || has(r.letter.To, Normal(a)) {
 			continue
 		}
 		rec := BounceRecipient{Address: a, Reason: reasonFeedback}
