@@ -124,3 +124,28 @@ func TestChallenge(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReadBounce(f *testing.F) {
+	for _, c := range reports {
+		f.Add([]byte(strings.ReplaceAll(c.lines, "|", "\r\n") + "\r\n\r\n" + c.text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		quick(t, func() {
+			facts, err := Read(sourceOf(b), Own{})
+			if err != nil || facts.Bounce == nil {
+				return
+			}
+			checkFacts(t, facts)
+			seen := map[string]bool{}
+			for _, r := range facts.Bounce.Recipients {
+				if r.Address == "" || seen[r.Address] || r.Permanent && r.Action != actionFailed || r.Status != "" && findStatus(r.Status) != r.Status {
+					t.Errorf("%+v", r)
+				}
+				seen[r.Address] = true
+			}
+			if len(facts.Bounce.Recipients) > maxAddresses {
+				t.Errorf("%d recipients", len(facts.Bounce.Recipients))
+			}
+		})
+	})
+}

@@ -29,11 +29,11 @@ type BounceRecipient struct {
 // DeadAddress reports whether no letter at all will reach the address: it, or its domain, does not exist or takes no
 // letters. A permanent failure for another reason (a full mailbox, a letter too big, a sender not wanted) says nothing of
 // the kind.
-func (r BounceRecipient) DeadAddress() bool {
-	if !r.Permanent {
+func (rec BounceRecipient) DeadAddress() bool {
+	if !rec.Permanent {
 		return false
 	}
-	switch r.Reason {
+	switch rec.Reason {
 	case "userunknown", "hostunknown", "hasmoved", "notaccept":
 		return true
 	}
