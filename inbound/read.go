@@ -39,11 +39,12 @@ type Facts struct {
 	Bounce *Bounce
 	// AutoReply is what an automatic answer says; nil when the letter is none.
 	AutoReply *AutoReply
-	// ReplyText is what the writer has added to the conversation: Text without quotes and signature.
+	// ReplyText is what the writer has added to the conversation: Text without quotes and signature. "" unless Class is
+	// ClassPerson: what a machine or a list writes is nobody's word.
 	ReplyText string
-	// Signature is the writer's signature; "" when there is none.
+	// Signature is the writer's signature; "" when there is none, and unless Class is ClassPerson.
 	Signature string
-	// Named is what ReplyText and Signature name.
+	// Named is what ReplyText and Signature name; empty unless Class is ClassPerson.
 	Named Named
 }
 
@@ -82,6 +83,9 @@ func Read(src Source, own Own) (Facts, error) {
 	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text}
 	if c := r.letter.Class; c == models.ClassBounce || c == models.ClassReceipt {
 		f.Report = readReport(r.root)
+	}
+	if f.Letter.Class == models.ClassPerson {
+		f.words()
 	}
 	return f, nil
 }
