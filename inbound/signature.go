@@ -348,7 +348,7 @@ func (s *signer) block(from, end int) int {
 		}
 		if contactLine(l) {
 			ways++
-		} else if sentence(l) {
+		} else if proseLine(l) {
 			return end
 		}
 		top = k
@@ -370,8 +370,8 @@ func (s *signer) nameAt(k int) bool {
 	return words > 0 && words <= 7 && capitals*2 >= words && !strings.HasSuffix(l, ":") && !contactLine(l) || closingOf(l) != closingNone
 }
 
-// sentence reports whether a line is more likely part of one than part of a name, a position or an address.
-func sentence(l string) bool {
+// proseLine reports whether a line is more likely part of one than part of a name, a position or an address.
+func proseLine(l string) bool {
 	switch l[len(l)-1] {
 	case '?', '!', ':', ';':
 		return true
