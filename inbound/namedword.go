@@ -1,7 +1,5 @@
 package inbound
 
-import "strings"
-
 // word reads what begins with the word at i.
 func (f *finder) word(i int) int {
 	w := f.at(i)
@@ -92,23 +90,49 @@ func triggerOf(w string) trigger {
 
 // triggerRussian is triggerOf for Russian words.
 func triggerRussian(w string) trigger {
-	var t trigger
-	for _, s := range [...]struct {
-		stem string
-		t    trigger
-	}{
-		{"оплат", triggerPaid | triggerPromise}, {"оплач", triggerPaid | triggerPromise}, {"проплат", triggerPaid | triggerPromise}, {"заплат", triggerPaid | triggerPromise}, {"платеж", triggerPaid | triggerPromise}, {"предоплат", triggerPaid | triggerPromise},
-		{"аванс", triggerPaid | triggerPromise}, {"деньг", triggerPaid | triggerPromise}, {"средств", triggerPaid | triggerPromise}, {"перечисл", triggerPaid | triggerPromise}, {"перев", triggerPaid | triggerPromise}, {"квитанци", triggerPaid}, {"чек", triggerPaid},
-		{"отпи", triggerStop}, {"рассыл", triggerStop}, {"пиши", triggerStop}, {"присыла", triggerStop}, {"беспоко", triggerStop}, {"прекрат", triggerStop}, {"перестан", triggerStop}, {"хватит", triggerStop}, {"шлите", triggerStop}, {"спам", triggerStop}, {"удалите", triggerStop}, {"уберите", triggerStop}, {"исключите", triggerStop},
-		{"отправ", triggerPromise | triggerStop}, {"писать", triggerStop | triggerPromise}, {"получать", triggerStop},
-		{"вышл", triggerPromise}, {"высл", triggerPromise}, {"пришл", triggerPromise}, {"присл", triggerPromise}, {"направ", triggerPromise}, {"скин", triggerPromise}, {"сброшу", triggerPromise}, {"сбросим", triggerPromise}, {"переш", triggerPromise}, {"предостав", triggerPromise}, {"подготов", triggerPromise}, {"передад", triggerPromise}, {"передам", triggerPromise},
-		{"позвон", triggerPromise}, {"перезвон", triggerPromise}, {"набер", triggerPromise}, {"созвон", triggerPromise}, {"свяж", triggerPromise}, {"наберу", triggerPromise}, {"отвеч", triggerPromise}, {"ответ", triggerPromise}, {"сообщ", triggerPromise}, {"напиш", triggerPromise}, {"вернусь", triggerPromise}, {"вернемся", triggerPromise}, {"дам", triggerPromise}, {"дадим", triggerPromise}, {"отпиш", triggerPromise}, {"провед", triggerPromise}, {"произвед", triggerPromise},
-	} {
-		if strings.HasPrefix(w, s.stem) {
-			t |= s.t
-		}
+	switch w[:2] {
+	case "а":
+		return stems(w, triggerPaid|triggerPromise, "аванс")
+	case "б":
+		return stems(w, triggerStop, "беспоко")
+	case "в":
+		return stems(w, triggerPromise, "вышл", "высл", "вернусь", "вернемся")
+	case "д":
+		return stems(w, triggerPaid|triggerPromise, "деньг") | stems(w, triggerPromise, "дам", "дадим")
+	case "з":
+		return stems(w, triggerPaid|triggerPromise, "заплат")
+	case "и":
+		return stems(w, triggerStop, "исключите")
+	case "к":
+		return stems(w, triggerPaid, "квитанци")
+	case "н":
+		return stems(w, triggerPromise, "направ", "набер", "наберу", "напиш")
+	case "о":
+		return stems(w, triggerPaid|triggerPromise, "оплат", "оплач") | stems(w, triggerStop, "отпи") | stems(w, triggerPromise|triggerStop, "отправ") | stems(w, triggerPromise, "отвеч", "ответ", "отпиш")
+	case "п":
+		return stems(w, triggerPaid|triggerPromise, "проплат", "платеж", "предоплат", "перечисл", "перев") | stems(w, triggerStop, "пиши", "присыла", "прекрат", "перестан", "получать") | stems(w, triggerStop|triggerPromise, "писать") | stems(w, triggerPromise, "пришл", "присл", "переш", "предостав", "подготов", "передад", "передам", "позвон", "перезвон", "провед", "произвед")
+	case "р":
+		return stems(w, triggerStop, "рассыл")
+	case "с":
+		return stems(w, triggerPaid|triggerPromise, "средств") | stems(w, triggerStop, "спам") | stems(w, triggerPromise, "скин", "сброшу", "сбросим", "созвон", "свяж", "сообщ")
+	case "у":
+		return stems(w, triggerStop, "удалите", "уберите")
+	case "х":
+		return stems(w, triggerStop, "хватит")
+	case "ч":
+		return stems(w, triggerPaid, "чек")
+	case "ш":
+		return stems(w, triggerStop, "шлите")
 	}
-	return t
+	return 0
+}
+
+// stems returns t when the word begins with one of the stems.
+func stems(w string, t trigger, list ...string) trigger {
+	if begins(w, list) {
+		return t
+	}
+	return 0
 }
 
 // see takes note of a word.
@@ -183,7 +207,7 @@ func (v view) where(i int, words ...string) int {
 
 func begins(w string, stems []string) bool {
 	for _, s := range stems {
-		if strings.HasPrefix(w, s) {
+		if len(w) >= len(s) && w[:len(s)] == s {
 			return true
 		}
 	}

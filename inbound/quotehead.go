@@ -77,6 +77,9 @@ func (f quotedField) enough(text string, drawn bool) bool {
 // wrote reports whether a head such as «01.11.2026 10:00, Иван пишет:» begins at line i, alone or broken over a few
 // lines, and where it ends.
 func (q *quoter) wrote(i int) (last int, ok bool) {
+	if !q.endsNear(i) {
+		return 0, false
+	}
 	var lead leadWord
 	text, asked := "", false
 	for k, n := i, 1; k < len(q.lines) && n <= maxHeadLines; k, n = k+1, n+1 {
@@ -116,6 +119,17 @@ func (q *quoter) wrote(i int) (last int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// endsNear reports whether a line that could end a head stands at line i or shortly below it.
+func (q *quoter) endsNear(i int) bool {
+	for q.ends < i {
+		q.ends++
+		for q.ends < len(q.lines) && (q.ends < i || q.lines[q.ends].kind == lineBlank || !terminal(q.at(q.ends))) {
+			q.ends++
+		}
+	}
+	return q.ends <= i+2*maxHeadLines
 }
 
 // sentenceEnds reports whether the line that a head would go on from ends a sentence. Months are abbreviated with a dot.

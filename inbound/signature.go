@@ -105,11 +105,11 @@ func (s *signer) mobile(from, end int) int {
 		if s.lines[k].kind == lineBlank {
 			continue
 		}
-		if !mobileLine(s.at(k)) {
+		alone := k == from || s.lines[k-1].kind == lineBlank || s.lines[k-1].kind == lineRule
+		if !alone && k < end-4 || !mobileLine(s.at(k)) {
 			words = true
 			continue
 		}
-		alone := k == from || s.lines[k-1].kind == lineBlank || s.lines[k-1].kind == lineRule
 		rest := s.count(k+1, end, 1)
 		if rest == 0 || words && (alone || rest <= 2) && (k+1 >= end || s.lines[k+1].kind == lineBlank || s.count(k+1, end, 3) <= 3) {
 			return k
@@ -120,7 +120,7 @@ func (s *signer) mobile(from, end int) int {
 
 // mobileLine reports whether a program has written the line below the letter: "Sent from my iPhone".
 func mobileLine(s string) bool {
-	if len(s) > 200 || len(s) < 8 || s[0] == '>' {
+	if len(s) > 300 || len(s) < 8 || s[0] == '>' || len(s) > 120 && strings.IndexByte(s, '<') < 0 {
 		return false
 	}
 	r, n := utf8.DecodeRuneInString(s)
@@ -191,12 +191,25 @@ func (s *signer) afterword(from, end int) int {
 		for top > from && s.lines[top-1].kind != lineBlank && k-top < maxSignatureLines {
 			top--
 		}
-		if top == k || top == from || !disclaimer(foldWords(cutUTF8(s.cutOut(lineSpan{top, k}), 3000))) {
+		if top == k || top == from || !maybeDisclaimer(s.cutOut(lineSpan{top, k})) || !disclaimer(foldWords(cutUTF8(s.cutOut(lineSpan{top, k}), 3000))) {
 			return end
 		}
 		end = top
 	}
 	return end
+}
+
+// maybeDisclaimer is a cheap look at what disclaimer decides.
+func maybeDisclaimer(p string) bool {
+	if len(p) < 40 {
+		return false
+	}
+	for _, w := range [...]string{"онфиденциал", "ОНФИДЕНЦИАЛ", "дресат", "редназначен", "ирус", "печат", "айну", "onfiden", "ONFIDEN", "ntended", "rivileged", "ertraulich", "ertrouwelijk", "iservat", "irus", "nvironment", "subscri", "ecycl", "ерегите", "отказаться от подписки", "rint"} {
+		if strings.Contains(p, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // disclaimer reports whether a folded paragraph is one.

@@ -34,7 +34,7 @@ func SplitReply(text string) (reply, signature string) {
 
 // splitOnce does what SplitReply says, and reports whether it left anything out.
 func splitOnce(text string) (reply, signature string, changed bool) {
-	q := quoter{text: text, lines: splitLines(text)}
+	q := quoter{text: text, lines: splitLines(text), ends: -1}
 	q.split()
 	s := signer{quoter: &q}
 	for i, p := range q.own {
@@ -72,6 +72,7 @@ type quoter struct {
 	lines []line
 	own   []lineSpan
 	cut   bool // something was left out
+	ends  int  // the first line from where the search stands on that could end a head; -1 before the search
 }
 
 func splitLines(text string) []line {
@@ -269,8 +270,12 @@ func (q *quoter) marker(i int) bool {
 	if len(s) > 200 {
 		return false
 	}
+	last := s[len(s)-1]
+	if last != ':' && last != ')' && (s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z' || s[0] == 0xd0 || s[0] == 0xd1) {
+		return false
+	}
 	if !framed(s) {
-		if last := s[len(s)-1]; last != ':' && last != ')' || !announces(s) {
+		if last != ':' && last != ')' || !announces(s) {
 			return false
 		}
 		n := q.next(i + 1)
@@ -332,26 +337,32 @@ func (q *quoter) cutOut(p lineSpan) string {
 // foldWords brings text to the form in which words are compared: small letters, ё as е, no blanks but single spaces between
 // words. Look-alikes of the apostrophe become one.
 func foldWords(s string) string {
-	var out strings.Builder
-	out.Grow(len(s))
+	out := make([]byte, 0, len(s)+4)
 	blank := false
 	for _, r := range s {
 		switch {
-		case blankRune(r):
-			blank = out.Len() > 0
-			continue
+		case r > ' ' && r < 0x7f && r != '`':
+			if r >= 'A' && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+		case r >= 'а' && r <= 'я':
+		case r >= 'А' && r <= 'Я':
+			r += 'а' - 'А'
 		case r == 'ё' || r == 'Ё':
 			r = 'е'
+		case blankRune(r):
+			blank = len(out) > 0
+			continue
 		case r == '\u2019' || r == '`' || r == '\u00b4':
 			r = '\''
 		default:
 			r = unicode.ToLower(r)
 		}
 		if blank {
-			out.WriteByte(' ')
+			out = append(out, ' ')
 			blank = false
 		}
-		out.WriteRune(r)
+		out = utf8.AppendRune(out, r)
 	}
-	return out.String()
+	return string(out)
 }
