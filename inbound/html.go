@@ -186,7 +186,7 @@ func (w *htmlWriter) start(z *html.Tokenizer, closed bool) {
 		}
 		w.skip = 0
 	}
-	e := htmlElement{name: a}
+	e := htmlElement{name: a, quote: a == atom.Blockquote}
 	switch a {
 	case atom.Script, atom.Style, atom.Title, atom.Noscript, atom.Template, atom.Textarea, atom.Select, atom.Svg, atom.Math, atom.Object, atom.Iframe, atom.Noframes:
 		if !closed {
@@ -246,6 +246,9 @@ func (w *htmlWriter) before(e *htmlElement, class string) {
 	case atom.Tr:
 		w.fresh = false
 		w.lines(1)
+		if w.row {
+			w.need = 1
+		}
 		w.row, w.tab = false, false
 	case atom.Td, atom.Th:
 		if w.row {

@@ -169,5 +169,8 @@ func TestCorpusReplies(t *testing.T) {
 	for _, set := range []string{"reply_crisp", "reply_talon", "reply_trimmer"} {
 		c := counts[set]
 		t.Logf("%-14s exact %d of %d; of those held out %d of %d", set, c.right, c.all, c.heldRight, c.held)
+		if floor := map[string]int{"reply_crisp": 33, "reply_talon": 9, "reply_trimmer": 31}[set]; c.right < floor {
+			t.Errorf("%s: %d exact, the floor is %d", set, c.right, floor)
+		}
 	}
 }
