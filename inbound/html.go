@@ -194,8 +194,8 @@ func (w *htmlWriter) start(z *html.Tokenizer, closed bool) {
 		}
 		return
 	case atom.Br:
-		if w.need = min(w.need+1, 2); w.fresh {
-			w.need = 0
+		if !w.fresh {
+			w.need = min(w.need+1, 2)
 		}
 		w.blank = false
 		return
@@ -254,7 +254,7 @@ func (w *htmlWriter) before(e *htmlElement, class string) {
 		if w.row {
 			w.need, w.tab = 0, true
 		}
-		w.fresh = w.row
+		w.fresh = true
 	case atom.Ul, atom.Ol:
 		w.lines(1)
 		if e.name == atom.Ol {

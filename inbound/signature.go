@@ -227,7 +227,7 @@ func disclaimer(p string) bool {
 		return has("e-mail", "email", "message", "communication", "transmission", "attachment")
 	case has("конфиденциальн", "предназначен", "адресат", "коммерческую тайну"):
 		return has("сообщени", "письм", "e-mail", "электронн") && (has("не являетесь", "по ошибке", "ошибочно", "исключительно", "запрещ", "уничтож", "удалите", "раскрыти", "может содержать", "могут содержать", "содержит") || strings.HasPrefix(p, "конфиденциальн"))
-	case has("vertraulich", "confidentiel", "confidencial", "riservat", "vertrouwelijk"):
+	case has("vertraulich", "confiden", "riservat", "vertrouwelijk"):
 		return has("nachricht", "e-mail", "message", "mensaje", "messaggio", "bericht", "mail") && len(p) > 120
 	case has("avast", "virus-free", "без вирусов", "antivirus", "антивирус", "касперск"):
 		return len(p) < 400 && has("avast", "virus-free", "без вирусов", "проверен", "checked", "scanned", "защищен")

@@ -179,29 +179,25 @@ func (q *quoter) next(i int) int {
 func (q *quoter) split() {
 	from := 0
 	for i := 0; i < len(q.lines); {
-		end := i + 1
-		if q.lines[i].kind == lineBlank {
+		if q.lines[i].kind == lineQuoted {
+			q.add(from, i)
+			i = q.quotedRun(i)
+			q.cut, from = true, i
+			continue
+		}
+		last, ok := 0, false
+		if q.lines[i].kind != lineBlank {
+			last, ok = q.head(i)
+		}
+		if !ok {
 			i++
 			continue
 		}
-		if q.lines[i].kind == lineQuoted {
-			end = q.quotedRun(i)
-		} else {
-			last, ok := q.head(i)
-			if !ok {
-				i++
-				continue
-			}
-			end = last + 1
-			if n := q.next(end); q.kind(n) != lineQuoted {
-				end = len(q.lines) // it is not marked where the quote ends
-			}
-			q.add(from, q.above(from, i))
-			q.cut, from, i = true, end, end
-			continue
+		q.add(from, q.above(from, i))
+		if i = last + 1; q.kind(q.next(i)) != lineQuoted {
+			i = len(q.lines) // it is not marked where the quote ends
 		}
-		q.add(from, i)
-		q.cut, from, i = true, end, end
+		q.cut, from = true, i
 	}
 	q.add(from, len(q.lines))
 }
