@@ -143,7 +143,7 @@ func TestSplitReplyIsLinear(t *testing.T) {
 		"marks": ">", "marked lines": "> a\n", "heads": "01.11.2026 10:00, Иван пишет:\n", "almost heads": "01.11.2026 10:00, Иван\n", "colons": "a:\n", "fields": "От: Иван\n", "fields with gaps": "От: Иван\n\n", "rules": "---\n", "lines": "a\n", "empty": "\n",
 		"signatures": "С уважением,\nИван\n\n", "phones": "Sent from my iPhone\n\n", "initials": "ИП>", "brackets": "On <\n", "markers": "-----Исходное\n", "disclaimers": "конфиденциальное сообщение не являетесь адресатом\n\n", "wrapped": "> " + strings.Repeat("a", 60) + "\nb\n",
 	} {
-		text := strings.Repeat(s, 256<<10/len(s))
+		text := strings.Repeat(s, maxText/len(s))
 		start := time.Now()
 		reply, signature := SplitReply(text)
 		FindNamed(text, signature, start)
