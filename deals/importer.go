@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"kontrol/models"
+	"kontrol/names"
 )
 
 // ClientRow is one client of an imported table; several lines of the table may have gone into it.
@@ -156,20 +157,6 @@ func (r *rowReader) kpp(value string) {
 	}
 }
 
-// ValidKPP reports whether s has the form of a KPP: nine digits, of which the fifth and sixth may be Latin capitals.
-func ValidKPP(s string) bool {
-	if len(s) != 9 {
-		return false
-	}
-	for i := range len(s) {
-		digit := s[i] >= '0' && s[i] <= '9'
-		if !digit && ((i != 4 && i != 5) || s[i] < 'A' || s[i] > 'Z') {
-			return false
-		}
-	}
-	return true
-}
-
 // emails reads addresses divided by commas, semicolons or blanks. Names beside addresses in angle brackets are passed over.
 func (r *rowReader) emails(value string) {
 	named := strings.Contains(value, "<")
@@ -202,7 +189,7 @@ func splitPhones(value string) []string {
 	var out []string
 	for _, word := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",;|", c) }) {
 		word = strings.TrimSpace(word)
-		if len(out) > 0 && extension.FindString(word) == word {
+		if len(out) > 0 && names.PhoneExtension(word) {
 			out[len(out)-1] += " " + word
 		} else if word != "" {
 			out = append(out, word)

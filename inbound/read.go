@@ -37,9 +37,12 @@ type Facts struct {
 	Bounce *Bounce
 	// AutoReply is what an automatic answer says; nil unless Class is ClassAutoReply.
 	AutoReply *AutoReply
-	// ReplyText is what the writer wrote himself: Text without quotes and without the signature, which is Signature.
-	ReplyText, Signature string
-	// Named is what ReplyText and Signature name.
+	// ReplyText is what the writer has added to the conversation: Text without quotes and signature. "" unless Class is
+	// ClassPerson: what a machine or a list writes is nobody's word.
+	ReplyText string
+	// Signature is the writer's signature; "" when there is none, and unless Class is ClassPerson.
+	Signature string
+	// Named is what ReplyText and Signature name; empty unless Class is ClassPerson.
 	Named Named
 }
 
@@ -73,6 +76,8 @@ func Read(src Source, own Own) (Facts, error) {
 		f.Bounce = r.readBounce()
 	case models.ClassAutoReply:
 		f.AutoReply = r.readAutoReply()
+	case models.ClassPerson:
+		f.words()
 	}
 	return f, nil
 }

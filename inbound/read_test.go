@@ -82,7 +82,7 @@ func TestText(t *testing.T) {
 		{"base64", "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \"BASE64\"", "0KHR\r\nh9GR0YI=\r\n", "Счёт"},
 		{"base64 cut", "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64", "0KHRh9GR0", "Счё"},
 		{"quoted-printable", "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable", "=D0=A1=\r\n=D1=87 =zz", "Сч =zz"},
-		{"html", "Content-Type: text/html; charset=utf-8", "<html><head><title>t</title><style>p{}</style></head><body><p>Добрый&nbsp;день</p><p>a<br>b &lt;c&gt; &amp;lt;</p><script>x</script><ul><li>1<li>2</ul>", "Добрый день\n\na\nb <c> &lt;\n\n1\n2"},
+		{"html", "Content-Type: text/html; charset=utf-8", "<html><head><title>t</title><style>p{}</style></head><body><p>Добрый&nbsp;день</p><p>a<br>b &lt;c&gt; &amp;lt;</p><script>x</script><ul><li>1<li>2</ul>", "Добрый день\n\na\nb <c> &lt;\n\n- 1\n- 2"},
 		{"html with its own charset", "Content-Type: text/html", "<html><head><meta charset=\"koi8-r\"></head>\xf3\xde\xc5\xd4", "Счет"},
 		{"alternative", "Content-Type: multipart/alternative; boundary=z", "--z\r\nContent-Type: text/plain\r\n\r\nplain\r\n--z\r\nContent-Type: text/html\r\n\r\n<b>html</b>\r\n--z--", "plain"},
 		{"alternative, plain is empty", "Content-Type: multipart/alternative; boundary=z", "--z\r\nContent-Type: text/plain\r\n\r\n \r\n--z\r\nContent-Type: text/html\r\n\r\n<b>html</b>\r\n--z--", "html"},

@@ -57,19 +57,19 @@ func returnDay(text string, written time.Time) (day time.Time, ok bool) {
 
 // dayText is text in which days are looked for.
 type dayText struct {
-	words   []dayWord
+	words   []dayToken
 	written time.Time
 }
 
-type dayWord struct {
+type dayToken struct {
 	s    string // folded, without punctuation around it
 	last bool   // a sentence ends with it
 }
 
 // dayWords divides text into words. Lines that are quoted, and what follows a line that introduces a quotation, are left
 // out. Two days with a dash between them become three words.
-func dayWords(text string) []dayWord {
-	var out []dayWord
+func dayWords(text string) []dayToken {
+	var out []dayToken
 	for _, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if strings.HasPrefix(trimmed, ">") {
@@ -91,10 +91,10 @@ func dayWords(text string) []dayWord {
 			last := strings.HasSuffix(end, "!") || strings.HasSuffix(end, "?") || strings.HasSuffix(end, ".") && !abbreviation(bare)
 			a, b, dash := strings.Cut(bare, "-")
 			if dash && numericDay(a) && numericDay(b) {
-				out = append(out, dayWord{a, false}, dayWord{"-", false}, dayWord{b, last})
+				out = append(out, dayToken{a, false}, dayToken{"-", false}, dayToken{b, last})
 				continue
 			}
-			out = append(out, dayWord{bare, last})
+			out = append(out, dayToken{bare, last})
 		}
 	}
 	return out

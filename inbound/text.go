@@ -3,9 +3,6 @@ package inbound
 import (
 	"bytes"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
 
 // readableText returns the start of what a person reads in the letter: plain text where there is any, else what the HTML
@@ -31,7 +28,7 @@ func (t *texter) text(e *entity) string {
 	case e.children != nil:
 		return t.all(e)
 	case e.media.kind == "text/html", e.media.kind == "" && looksHTML(e.body):
-		return t.took(htmlText(e.decoded(8*maxText), e.media.params["charset"], t.hint))
+		return t.took(htmlText(t.htmlSource(e)))
 	case e.media.major() == "text" && !textWithoutReader(e.media.kind), e.media.kind == "", e.media.major() == e.media.kind:
 		return t.took(decodeCharset(e.media.params["charset"], e.decoded(2*maxText), t.hint))
 	}
@@ -90,117 +87,19 @@ func textWithoutReader(kind string) bool {
 	return false
 }
 
-func looksHTML(b []byte) bool {
-	b = bytes.ToLower(bytes.TrimSpace(b[:min(len(b), 200)]))
-	return bytes.HasPrefix(b, []byte("<html")) || bytes.HasPrefix(b, []byte("<!doctype html"))
-}
-
-// htmlText turns HTML into plain text: a line for each block, nothing of scripts and styles. Nothing is fetched.
-func htmlText(b []byte, charset, hint string) string {
+// htmlSource returns the HTML of a part in UTF-8.
+func (t *texter) htmlSource(e *entity) string {
+	b := e.decoded(8 * maxText)
+	charset := e.media.params["charset"]
 	if charset == "" {
 		charset = metaCharset(b)
 	}
-	w := htmlWriter{}
-	z := html.NewTokenizer(strings.NewReader(decodeCharset(charset, b, hint)))
-	z.SetMaxBuf(1 << 20)
-	for w.out.Len() < 2*maxText {
-		switch z.Next() {
-		case html.ErrorToken:
-			return w.out.String()
-		case html.TextToken:
-			w.write(z.Text())
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, _ := z.TagName()
-			w.open(atom.Lookup(name))
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			w.close(atom.Lookup(name))
-		}
-	}
-	return w.out.String()
+	return decodeCharset(charset, b, t.hint)
 }
 
-// htmlWriter is the state of htmlText.
-type htmlWriter struct {
-	out   strings.Builder
-	skip  atom.Atom // inside this element nothing is readable
-	blank bool      // a blank is due before the next word
-	lines int       // line ends written since the last word
-}
-
-func (w *htmlWriter) write(b []byte) {
-	if w.skip != 0 {
-		return
-	}
-	s := string(b)
-	words := strings.Fields(s)
-	if len(words) == 0 {
-		w.blank = w.blank || s != ""
-		return
-	}
-	if strings.TrimLeft(s, " \t\r\n\u00a0") != s {
-		w.blank = true
-	}
-	for _, word := range words {
-		if w.blank && w.out.Len() > 0 && w.lines == 0 {
-			w.out.WriteByte(' ')
-		}
-		w.out.WriteString(word)
-		w.blank, w.lines = true, 0
-	}
-	w.blank = strings.TrimRight(s, " \t\r\n\u00a0") != s
-}
-
-func (w *htmlWriter) newline(atMost int) {
-	if w.out.Len() > 0 && w.lines < atMost {
-		w.out.WriteByte('\n')
-		w.lines++
-	}
-	w.blank = false
-}
-
-func (w *htmlWriter) open(a atom.Atom) {
-	if w.skip != 0 {
-		return
-	}
-	switch a {
-	case atom.Script, atom.Style, atom.Title:
-		w.skip = a
-	case atom.Br:
-		w.newline(2)
-	case atom.Td, atom.Th:
-		w.blank = true
-	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table:
-		w.block()
-	case atom.Div, atom.Tr, atom.Li, atom.Ul, atom.Ol, atom.Hr, atom.Pre, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Body:
-		if w.lines == 0 {
-			w.newline(1)
-		}
-	}
-}
-
-// block begins or ends a paragraph: an empty line stands between.
-func (w *htmlWriter) block() {
-	for w.out.Len() > 0 && w.lines < 2 {
-		w.newline(2)
-	}
-}
-
-func (w *htmlWriter) close(a atom.Atom) {
-	if w.skip != 0 {
-		if a == w.skip {
-			w.skip = 0
-		}
-		return
-	}
-	switch a {
-	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table:
-		w.block()
-	case atom.Div, atom.Tr, atom.Li, atom.Ul, atom.Ol, atom.Pre:
-		if w.lines == 0 {
-			w.newline(1)
-		}
-	}
+func looksHTML(b []byte) bool {
+	b = bytes.ToLower(bytes.TrimSpace(b[:min(len(b), 200)]))
+	return bytes.HasPrefix(b, []byte("<html")) || bytes.HasPrefix(b, []byte("<!doctype html"))
 }
 
 // metaCharset looks for the charset in the head of an HTML text.

@@ -16,7 +16,7 @@ import (
 
 // written renders conversations as IMAP's THREAD answer does, without a place for letters that are not there. See RFC 5256
 // section 4.
-func written(threads [][]ThreadNode) string {
+func shownThreads(threads [][]ThreadNode) string {
 	var out strings.Builder
 	for _, nodes := range threads {
 		children := map[int][]int{}
@@ -99,7 +99,7 @@ func TestCorpusThreadsOfImaptest(t *testing.T) {
 				}
 				letters = slices.Delete(letters, n-1, n)
 			case strings.HasPrefix(line, "* thread "):
-				want, got := strings.ReplaceAll(strings.TrimPrefix(line, "* thread "), ") (", ")("), written(Threads(letters, how))
+				want, got := strings.ReplaceAll(strings.TrimPrefix(line, "* thread "), ") (", ")("), shownThreads(Threads(letters, how))
 				same.count(got == want)
 				if got != want {
 					t.Errorf("%s: got %s, want %s", filepath.Base(box), got, want)
@@ -174,7 +174,7 @@ func TestThreads(t *testing.T) {
 		"not by subject":              {[]Threaded{{ID: "a", Subject: "Счёт"}, {ID: "b", Subject: "Re: Счёт"}}, ByReferencesOnly, "(1)(2)"},
 		"a changed subject stays":     {[]Threaded{{ID: "a", Subject: "Счёт"}, {ID: "b", Subject: "Оплата", References: []string{"a"}}}, 0, "(1 2)"},
 	} {
-		if got := written(Threads(c.letters, c.how)); got != c.want {
+		if got := shownThreads(Threads(c.letters, c.how)); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}

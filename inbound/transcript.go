@@ -162,14 +162,14 @@ func recipientLabel(before string) bool {
 // asksFor reports whether the line announces recipients: the next one names them.
 func asksFor(line string, was bool) bool {
 	s := foldText(line)
-	if _, ok := containsAny(s, announcements); ok {
+	if _, ok := containsAny(s, failureWords); ok {
 		return true
 	}
 	return was && (len(addressesIn(line)) > 0 || strings.Trim(line, "-=*_ \t") == "")
 }
 
-// announcements are what stands before the addresses of failed recipients, folded.
-var announcements = []string{
+// failureWords are what stands before the addresses of failed recipients, folded.
+var failureWords = []string{
 	"following address", "following recipient", "following e-mail address", "following email address", "following user", "following destination",
 	"these address", "these recipient", "recipient(s)", "recipients:", "address(es)", "addresses:", "recipients could not", "recipients was",
 	"could not be delivered to", "not delivered to", "unable to deliver message to", "deliver your message to", "failed addresses", "did not reach", "undeliverable to",

@@ -1,5 +1,5 @@
-// Package names holds the normal form under which names of companies are looked up and compared. The store, the linker and
-// the command line have to agree on it.
+// Package names holds the normal form under which names of companies are looked up and compared, and that of their tax
+// and phone numbers. The store, the linker, the reader of letters and the command line have to agree on it.
 package names
 
 import (
