@@ -35,6 +35,18 @@ type Facts struct {
 	// Report is what a report about a letter of ours says; nil unless Class is ClassBounce or ClassReceipt and the
 	// report has a part for machines.
 	Report *Report
+	// Bounce is what a report about delivery says; nil when the letter is none.
+	Bounce *Bounce
+	// AutoReply is what an automatic answer says; nil when the letter is none.
+	AutoReply *AutoReply
+	// ReplyText is what the writer has added to the conversation: Text without quotes and signature.
+	ReplyText string
+	// Signature is the writer's signature; "" when there is none.
+	Signature string
+	// Named is what ReplyText and Signature name.
+	Named Named
+	// Attachments are the files of the letter in its order. What was fetched of a letter may show only the first of them.
+	Attachments []Attachment
 }
 
 // Report is the machine-readable part of a report about delivery or reading. See RFC 3464 and RFC 8098.
