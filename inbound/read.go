@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -45,6 +46,8 @@ type Facts struct {
 	Signature string
 	// Named is what ReplyText and Signature name.
 	Named Named
+	// InReplyTo is the id of the letter that this one answers, the first where several are named; "" when none is.
+	InReplyTo string
 	// Attachments are the files of the letter in its order. What was fetched of a letter may show only the first of them.
 	Attachments []Attachment
 }
@@ -96,6 +99,9 @@ func (r *reader) facts() (Facts, error) {
 	r.letter.Problems = append(r.letter.Problems, r.root.notices(r.text)...)
 	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text,
 		Attachments: r.root.attachments()}
+	if v, ok := h.first("in-reply-to"); ok {
+		f.InReplyTo = firstID(v)
+	}
 	if c := r.letter.Class; c == models.ClassBounce || c == models.ClassReceipt {
 		f.Report = readReport(r.root)
 	}
@@ -197,6 +203,9 @@ func (r *reader) body(src Source) {
 	body := src.Text
 	if len(body) > maxBodyBytes {
 		body = body[:maxBodyBytes]
+	}
+	if usesBareCR(src.Header) && usesBareCR(body) {
+		body = bytes.ReplaceAll(body, []byte{'\r'}, []byte{'\n'})
 	}
 	if len(r.h) == 0 && len(src.Header) > 0 { // it was taken for a header, but is none
 		r.problem(problemNoHeader)

@@ -129,6 +129,9 @@ func (s *scanner) closeTo(n int, atDelimiter bool) {
 			s.leaf.finish(atDelimiter)
 			s.leaf = nil
 		case s.at == inHeader:
+			if atDelimiter {
+				s.head = trimLineEnd(s.head)
+			}
 			s.header()
 		case len(s.open) > n && !s.open[len(s.open)-1].seen:
 			s.at = nowhere
