@@ -237,7 +237,7 @@ func (s *scanner) begin(e *entity) {
 	default:
 		l.keep = maxKeptText
 		if e.media.kind != "text/html" {
-			l.sieve = &uuSieve{}
+			l.sieve = &uuSieve{keep: l.hold}
 		}
 	}
 	s.leaf = l
@@ -281,9 +281,9 @@ func (l *leaf) finish(atDelimiter bool) {
 	l.octets(l.transfer.write(l.end, true))
 	if l.sieve != nil {
 		if len(l.partial) > 0 {
-			l.sieve.line(l.partial, l.hold)
+			l.sieve.line(l.partial)
 		}
-		l.sieve.end(l.hold)
+		l.sieve.end()
 		l.e.within = l.sieve.found
 	}
 	if l.sum != nil {
@@ -313,7 +313,7 @@ func (l *leaf) octets(b []byte) {
 		switch {
 		case l.midLine, !whole && len(l.partial)+end > 1000:
 			if len(l.partial) > 0 {
-				l.sieve.line(l.partial, l.hold)
+				l.sieve.line(l.partial)
 				l.partial = l.partial[:0]
 			}
 			l.hold(b[:end])
@@ -322,10 +322,10 @@ func (l *leaf) octets(b []byte) {
 			l.partial = append(l.partial, b[:end]...)
 		case len(l.partial) > 0:
 			l.partial = append(l.partial, b[:end]...)
-			l.sieve.line(l.partial, l.hold)
+			l.sieve.line(l.partial)
 			l.partial = l.partial[:0]
 		default:
-			l.sieve.line(b[:end], l.hold)
+			l.sieve.line(b[:end])
 		}
 		b = b[end:]
 	}

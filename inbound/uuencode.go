@@ -78,6 +78,7 @@ func uuLine(line []byte) ([]byte, bool) {
 // uuSieve takes uuencoded files out of a text that comes line by line. A text without any passes through unchanged. What
 // looked like the beginning of a file but is none is lost for the text only when a line of data follows it.
 type uuSieve struct {
+	keep   func([]byte) // takes what belongs to the text
 	found  []Attachment
 	begun  []byte // a line "begin", until the line after it shows whether it is one
 	name   string
@@ -89,8 +90,12 @@ type uuSieve struct {
 // maxWithin bounds how many files are looked for in one text.
 const maxWithin = 100
 
-// line takes a line with its end and calls keep with what belongs to the text.
-func (s *uuSieve) line(b []byte, keep func([]byte)) {
+// line takes a line with its end.
+func (s *uuSieve) line(b []byte) {
+	if !s.inside && s.begun == nil && (len(b) == 0 || b[0] != 'b') {
+		s.keep(b)
+		return
+	}
 	line := bytes.TrimRight(b, "\r\n")
 	if s.inside {
 		if octets, ok := uuLine(line); ok && string(line) != "end" {
@@ -111,7 +116,7 @@ func (s *uuSieve) line(b []byte, keep func([]byte)) {
 			s.sum.Write(octets)
 			return
 		}
-		keep(begun)
+		s.keep(begun)
 	}
 	if len(b) > 0 && b[0] == 'b' && len(s.found) < maxWithin {
 		if name, ok := uuBegin(line); ok {
@@ -119,7 +124,7 @@ func (s *uuSieve) line(b []byte, keep func([]byte)) {
 			return
 		}
 	}
-	keep(b)
+	s.keep(b)
 }
 
 // finish ends a file; whole is false when the letter was cut within it.
@@ -139,10 +144,10 @@ func (s *uuSieve) finish(whole bool) {
 }
 
 // end tells that no more lines come.
-func (s *uuSieve) end(keep func([]byte)) {
+func (s *uuSieve) end() {
 	s.finish(false)
 	if s.begun != nil {
-		keep(s.begun)
+		s.keep(s.begun)
 		s.begun = nil
 	}
 }
@@ -170,17 +175,16 @@ func withoutUU(b []byte) ([]byte, []Attachment) {
 	if !bytes.HasPrefix(b, []byte("begin ")) && !bytes.Contains(b, []byte("\nbegin ")) {
 		return b, nil
 	}
-	s := uuSieve{}
 	out := make([]byte, 0, len(b))
-	keep := func(x []byte) { out = append(out, x...) }
+	s := uuSieve{keep: func(x []byte) { out = append(out, x...) }}
 	for rest := b; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n') + 1
 		if end == 0 {
 			end = len(rest)
 		}
-		s.line(rest[:end], keep)
+		s.line(rest[:end])
 		rest = rest[end:]
 	}
-	s.end(keep)
+	s.end()
 	return out, s.found
 }

@@ -17,6 +17,8 @@ const maxLetter = 100 << 20
 // maxWholeText bounds Facts.Text as ReadAll gives it, in octets.
 const maxWholeText = 2 << 20
 
+const problemText = "text longer than 2 MB: the end was left out"
+
 // ErrNotLetter is returned by ReadAll for octets that begin with no header and are no text either.
 var ErrNotLetter = errors.New("not a letter: no header, and not a text")
 
@@ -26,8 +28,11 @@ var ErrNotLetter = errors.New("not a letter: no header, and not a text")
 //
 // It fails with ErrNothing or ErrNotLetter, or when src does. It never panics, and takes time proportional to the letter's
 // size.
-func ReadAll(src io.Reader, own Own) (Facts, error) {
-	w := whole{in: bufio.NewReaderSize(io.LimitReader(src, maxLetter+1), 64<<10)}
+func ReadAll(src io.Reader, own Own) (Facts, error) { return readUpTo(src, own, maxLetter) }
+
+// readUpTo is ReadAll with another limit.
+func readUpTo(src io.Reader, own Own, limit int64) (Facts, error) {
+	w := whole{in: bufio.NewReaderSize(io.LimitReader(src, limit+1), 64<<10)}
 	head, err := w.header()
 	if err != nil {
 		return Facts{}, err
@@ -50,10 +55,13 @@ func ReadAll(src io.Reader, own Own) (Facts, error) {
 	r.text = r.root.readableText(r.hint, maxWholeText)
 	r.root.walk(func(e *entity) {
 		if e.cut && !e.file && e.media.major() != "message" {
-			s.parser.problem("text longer than 2 MB: the end was left out")
+			s.parser.problem(problemText)
 		}
 	})
-	if w.size > maxLetter {
+	if len(r.text) > maxWholeText-4 {
+		s.parser.problem(problemText)
+	}
+	if w.size > limit {
 		s.parser.problem("letter longer than 100 MB: the rest was left out")
 		r.lastCut()
 	}
