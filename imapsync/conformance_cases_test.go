@@ -62,9 +62,8 @@ func guarantees() []guarantee {
 }
 
 func checkDeadline(c *cell) {
-	a := c.account()
-	a.Timeouts.Command = 3 * time.Second
-	s := c.dial(a)
+	s := c.dial(c.account())
+	s.dialer.account.Timeouts.Command = 3 * time.Second // not for the login: a busy machine may need longer
 	c.proxy.Hook(func(m *imaptest.Passage) bool { return m.Command != "NOOP" || !m.FromServer })
 	start := time.Now()
 	err := s.noop(c.ctx)

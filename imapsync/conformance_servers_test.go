@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,7 @@ func (f *fleet) venues() []*venue {
 	for _, hide := range []string{"MOVE", "UIDPLUS", "MOVE UIDPLUS", "CONDSTORE", "IDLE", "SPECIAL-USE", "LIST-STATUS"} {
 		v := f.dovecotVenue("Dovecot −"+strings.ReplaceAll(hide, " ", " −"), dovecot.Options{})
 		v.hide = strings.Fields(hide)
+		v.polls = hide == "IDLE"
 		if hide == "CONDSTORE" {
 			v.hide = append(v.hide, "QRESYNC")
 		}
@@ -304,5 +306,5 @@ func (f *fleet) scriptVenue(name string, p imaptest.Profile) *venue {
 			},
 		}
 	}
-	return &venue{name: name, open: open, version: func() string { return "scripted" }}
+	return &venue{name: name, open: open, polls: p.IdleBad || !slices.Contains(strings.Fields(p.Caps), "IDLE"), version: func() string { return "scripted" }}
 }

@@ -3,6 +3,7 @@ package imapsync
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,7 @@ const (
 )
 
 // compareTable writes the table, or compares it with the one in the documents.
-func compareTable(t *testing.T, venues []*venue, rows []guarantee, cells map[string]map[string]*cell) {
+func compareTable(t *testing.T, venues []*venue, rows []guarantee, cells map[string]map[string]*cell, write bool) {
 	t.Helper()
 	b, err := os.ReadFile(tableFile)
 	if err != nil {
@@ -29,13 +30,33 @@ func compareTable(t *testing.T, venues []*venue, rows []guarantee, cells map[str
 	if table == old {
 		return
 	}
-	if os.Getenv("KONTROL_INTEROP") != "write" {
-		t.Errorf("the table in %s is another one; make interop writes it anew", tableFile)
+	if !write {
+		t.Errorf("the table in %s is another one; make interop writes it anew:\n%s", tableFile, differing(old, table))
 		return
 	}
 	if err := os.WriteFile(tableFile, []byte(before+tableBegin+table+tableEnd+after), 0o644); err != nil { //nolint:gosec // a document
 		t.Fatal(err)
 	}
+}
+
+// differing shows the lines that only one of two texts has: "-" before those of the old one, "+" before those of the new.
+func differing(old, now string) string {
+	before, after := strings.Split(old, "\n"), strings.Split(now, "\n")
+	var b strings.Builder
+	for _, side := range []struct {
+		mark         string
+		lines, other []string
+	}{{"-", before, after}, {"+", after, before}} {
+		for _, l := range side.lines {
+			if !slices.Contains(side.other, l) {
+				b.WriteString(side.mark + " " + l + "\n")
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return "the same lines in another order"
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // tableText is the table as Markdown: guarantees down, servers across, then the reasons.
@@ -79,4 +100,18 @@ func tableText(venues []*venue, rows []guarantee, cells map[string]map[string]*c
 		fmt.Fprintf(&b, "- %s (%s)\n", why, strings.Join(reasons[why], ", "))
 	}
 	return b.String() + "\n"
+}
+
+func TestDiffering(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ old, now, want string }{
+		{"| a | ✓ |\n| b | ✓ |\n", "| a | ✓ |\n| b | – |\n", "- | b | ✓ |\n+ | b | – |"},
+		{"a\nb\n", "a\n", "- b"},
+		{"a\n", "a\nb\n", "+ b"},
+		{"a\nb\n", "b\na\n", "the same lines in another order"},
+	} {
+		if got := differing(c.old, c.now); got != c.want {
+			t.Errorf("differing(%q, %q) = %q, want %q", c.old, c.now, got, c.want)
+		}
+	}
 }
