@@ -10,8 +10,14 @@ type entity struct {
 	header      header
 	media       media
 	disposition media
-	body        []byte // as it came, transfer encoding and all; nil for a multipart
+	body        []byte // as it came, transfer encoding and all, but see plain; nil for a multipart
 	children    []*entity
+	file        bool // it is a file, not text to be read; see isFile
+	plain       bool // body is without transfer encoding, and only the start of it: ReadAll has passed over the rest
+	cut         bool // the letter ended, or was cut, within it
+	size        int64
+	sum         string       // both set when plain and file, or by attachments
+	within      []Attachment // files that stood in the text (uuencode)
 }
 
 // parser builds the tree of parts within the limits of the package.
@@ -21,17 +27,17 @@ type parser struct {
 	problems []string
 }
 
+// The problems that both ways of reading tell of.
+const (
+	problemDepth    = "parts nested deeper than 20 levels were left out"
+	problemParts    = "more than 500 parts: the rest was left out"
+	problemBoundary = "multipart without a usable boundary: read as text"
+)
+
 // parse reads the entity whose header is h and whose body is body. A body is passed over once for each level of nesting,
 // and there are at most maxDepth levels.
-func (p *parser) parse(h header, body []byte, depth int) *entity {
-	p.parts++
-	e := &entity{header: h}
-	if v, ok := h.first("content-type"); ok {
-		e.media = parseMedia(v, p.hint)
-	}
-	if v, ok := h.first("content-disposition"); ok {
-		e.disposition = parseMedia(v, p.hint)
-	}
+func (p *parser) parse(h header, body []byte, parent *entity, depth int) *entity {
+	e := p.entity(h, parent)
 	if e.media.major() != "multipart" {
 		e.body = body
 		return e
@@ -42,9 +48,9 @@ func (p *parser) parse(h header, body []byte, depth int) *entity {
 	}
 	if boundary == "" || depth >= maxDepth {
 		if depth >= maxDepth {
-			p.problem("parts nested deeper than 20 levels were left out")
+			p.problem(problemDepth)
 		} else if len(bytes.TrimSpace(body)) > 0 {
-			p.problem("multipart without a usable boundary: read as text")
+			p.problem(problemBoundary)
 		}
 		e.media = media{kind: "text/plain"}
 		e.body = body
@@ -52,11 +58,30 @@ func (p *parser) parse(h header, body []byte, depth int) *entity {
 	}
 	for _, raw := range splitParts(body, boundary, maxParts) {
 		if p.parts >= maxParts {
-			p.problem("more than 500 parts: the rest was left out")
+			p.problem(problemParts)
 			break
 		}
 		h, rest := partHeader(raw)
-		e.children = append(e.children, p.parse(h, rest, depth+1))
+		p.parse(h, rest, e, depth+1)
+	}
+	return e
+}
+
+// entity makes the entity with the header h and hangs it into its parent, nil for the letter itself.
+func (p *parser) entity(h header, parent *entity) *entity {
+	p.parts++
+	e := &entity{header: h}
+	if v, ok := h.first("content-type"); ok {
+		e.media = parseMedia(v, p.hint)
+	} else if parent != nil && parent.media.kind == "multipart/digest" {
+		e.media.kind = "message/rfc822" // RFC 2046 section 5.1.5
+	}
+	if v, ok := h.first("content-disposition"); ok {
+		e.disposition = parseMedia(v, p.hint)
+	}
+	e.file = isFile(e, parent)
+	if parent != nil {
+		parent.children = append(parent.children, e)
 	}
 	return e
 }
@@ -186,7 +211,10 @@ func (e *entity) find(kind string) *entity {
 // none. See RFC 2045 section 6.
 func (e *entity) decoded(limit int) []byte {
 	body := e.body
-	switch e.header.token("content-transfer-encoding") {
+	if e.plain {
+		return body[:min(len(body), limit)]
+	}
+	switch e.encoding() {
 	case "base64":
 		if len(body) > limit*3/2 {
 			body = body[:limit*3/2]
@@ -197,8 +225,25 @@ func (e *entity) decoded(limit int) []byte {
 			body = body[:limit*3]
 		}
 		body = decodeQuotedPrintable(body)
+	case "x-uuencode":
+		body = decodeUU(body)
 	}
 	return body[:min(len(body), limit)]
+}
+
+// encoding returns the transfer encoding by the name that the package knows it by; "" for none, or one that nobody knows.
+func (e *entity) encoding() string {
+	switch t := e.header.token("content-transfer-encoding"); t {
+	case "base64", "quoted-printable", "x-uuencode":
+		return t
+	case "base-64", "x-base64":
+		return "base64"
+	case "quotedprintable", "quoted_printable", "qp":
+		return "quoted-printable"
+	case "uuencode", "x-uue", "uue":
+		return "x-uuencode"
+	}
+	return ""
 }
 
 // decodeQuotedPrintable leaves what is not encoded properly as it is. See RFC 2045 section 6.7.
@@ -214,8 +259,11 @@ func decodeQuotedPrintable(b []byte) []byte {
 			i += 2
 			continue
 		}
-		if n := softBreak(b[i+1:]); n > 0 {
+		if n := softBreak(b[i+1:]); n > 0 || len(b)-i < 80 && len(bytes.TrimRight(b[i+1:], " \t\r")) == 0 {
 			i += n
+			if n == 0 { // the last line end was the boundary's
+				break
+			}
 			continue
 		}
 		out = append(out, '=')

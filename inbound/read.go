@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -44,6 +45,10 @@ type Facts struct {
 	Signature string
 	// Named is what ReplyText and Signature name; empty unless Class is ClassPerson.
 	Named Named
+	// InReplyTo is the id of the letter that this one answers, the first where several are named; "" when none is.
+	InReplyTo string
+	// Attachments are the files of the letter in its order. What was fetched of a letter may show only the first of them.
+	Attachments []Attachment
 }
 
 // Read understands a letter. It fails only with ErrNothing; a letter that breaks the rules gives what can be read of it,
@@ -54,23 +59,40 @@ type Facts struct {
 //
 // Nothing here proves who sent a letter: From may be forged, and with it Direction.
 func Read(src Source, own Own) (Facts, error) {
-	h, _, problems := scanHeader(src.Header)
-	r := reader{h: h, own: own}
+	r := startReading(src.Header, own)
+	r.times(src.InternalDate)
+	r.letter.Size = src.Size
+	r.body(src)
+	return r.facts()
+}
+
+// startReading reads a header.
+func startReading(head []byte, own Own) *reader {
+	h, _, problems := scanHeader(head)
+	r := &reader{h: h, own: own}
 	r.letter.Problems = problems
 	if v, ok := h.first("content-type"); ok {
 		r.hint = parseMedia(v, "").params["charset"]
 	}
 	r.participants()
 	r.subjectAndIDs()
-	r.times(src.InternalDate)
-	r.letter.Size = src.Size
-	r.body(src)
+	return r
+}
+
+// facts concludes from everything that was read.
+func (r *reader) facts() (Facts, error) {
 	if r.nothing() {
 		return Facts{}, ErrNothing
 	}
 	r.letter.Fingerprint = fingerprint(r.letter, r.rawDate, r.content)
 	r.classify()
-	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text}
+	h := r.h
+	r.letter.Problems = append(r.letter.Problems, r.root.notices(r.text)...)
+	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text,
+		Attachments: r.root.attachments()}
+	if v, ok := h.first("in-reply-to"); ok {
+		f.InReplyTo = firstID(v)
+	}
 	switch r.letter.Class {
 	case models.ClassBounce, models.ClassDelayed, models.ClassDelivered, models.ClassFeedback:
 		f.Bounce = r.readBounce()
@@ -173,18 +195,26 @@ func (r *reader) times(internal time.Time) {
 	}
 }
 
+const problemNoHeader = "no header"
+
 func (r *reader) body(src Source) {
 	body := src.Text
 	if len(body) > maxBodyBytes {
 		body = body[:maxBodyBytes]
 	}
+	if usesBareCR(src.Header) && usesBareCR(body) {
+		body = bytes.ReplaceAll(body, []byte{'\r'}, []byte{'\n'})
+	}
 	if len(r.h) == 0 && len(src.Header) > 0 { // it was taken for a header, but is none
-		r.problem("no header")
+		r.problem(problemNoHeader)
 		body = append(append([]byte(nil), src.Header[:min(len(src.Header), maxHeaderBytes)]...), body...)
 	}
 	p := parser{hint: r.hint}
-	r.root = p.parse(r.h, body, 0)
-	r.text = r.root.readableText(r.hint)
+	r.root = p.parse(r.h, body, nil, 0)
+	if src.TextCut {
+		r.lastCut()
+	}
+	r.text = r.root.readableText(r.hint, maxText)
 	r.content = r.text
 	if r.content == "" {
 		r.content = string(body[:min(len(body), maxText)])

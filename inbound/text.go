@@ -6,20 +6,21 @@ import (
 )
 
 // readableText returns the start of what a person reads in the letter: plain text where there is any, else what the HTML
-// says. Attachments and letters within the letter are left out. At most maxText octets of valid UTF-8.
-func (e *entity) readableText(hint string) string {
-	t := texter{hint: hint, left: maxText}
-	return cleanText(t.text(e), maxText)
+// says. Attachments and letters within the letter are left out. At most limit octets of valid UTF-8.
+func (e *entity) readableText(hint string, limit int) string {
+	t := texter{hint: hint, limit: limit, left: limit}
+	return cleanText(t.text(e), limit)
 }
 
 // texter gathers text until it has enough.
 type texter struct {
-	hint string
-	left int // octets that are still wanted
+	hint  string
+	limit int // octets that are wanted in all
+	left  int // octets that are still wanted
 }
 
 func (t *texter) text(e *entity) string {
-	if t.left <= 0 || e.attached() {
+	if t.left <= 0 || e.file {
 		return ""
 	}
 	switch {
@@ -27,12 +28,26 @@ func (t *texter) text(e *entity) string {
 		return t.alternative(e)
 	case e.children != nil:
 		return t.all(e)
-	case e.media.kind == "text/html", e.media.kind == "" && looksHTML(e.body):
+	case e.media.kind == "text/html", e.media.kind == "" && looksHTML(e.decoded(200)):
 		return t.took(htmlText(t.htmlSource(e)))
 	case e.media.major() == "text" && !textWithoutReader(e.media.kind), e.media.kind == "", e.media.major() == e.media.kind:
-		return t.took(decodeCharset(e.media.params["charset"], e.decoded(2*maxText), t.hint))
+		return t.took(t.plain(e))
 	}
 	return ""
+}
+
+// plain returns the words of a part that is plain text: without the files that stand in it, and with the lines that a
+// program has broken joined again.
+func (t *texter) plain(e *entity) string {
+	b := e.decoded(2 * t.limit)
+	if !e.plain {
+		b, e.within = withoutUU(b)
+	}
+	s := decodeCharset(e.media.params["charset"], b, t.hint)
+	if strings.EqualFold(e.media.params["format"], "flowed") {
+		s = unflow(s, strings.EqualFold(e.media.params["delsp"], "yes"))
+	}
+	return s
 }
 
 func (t *texter) took(s string) string {
@@ -74,9 +89,6 @@ func (t *texter) alternative(e *entity) string {
 	return ""
 }
 
-// attached reports whether the part is a file rather than text to be read.
-func (e *entity) attached() bool { return e.disposition.kind == "attachment" }
-
 // textWithoutReader names the kinds under text/ that nobody reads.
 func textWithoutReader(kind string) bool {
 	switch kind {
@@ -89,7 +101,7 @@ func textWithoutReader(kind string) bool {
 
 // htmlSource returns the HTML of a part in UTF-8.
 func (t *texter) htmlSource(e *entity) string {
-	b := e.decoded(8 * maxText)
+	b := e.decoded(8 * t.limit)
 	charset := e.media.params["charset"]
 	if charset == "" {
 		charset = metaCharset(b)

@@ -270,7 +270,7 @@ func cutReturned(text string) (said, pasted string) {
 		switch {
 		case addresses && startsReturned(line):
 			return text[:at], text[at:]
-		case separates(line):
+		case separatesOriginal(line):
 			return text[:at], text[min(at+end+1, len(text)):]
 		}
 		addresses = addresses || strings.IndexByte(line, '@') >= 0
@@ -296,8 +296,8 @@ var separators = []string{
 	"копия письма", "копия сообщения", "копия вашего", "исходное сообщение", "исходное письмо", "заголовки письма", "заголовки сообщения", "заголовки исходного", "текст письма", "оригинал письма", "оригинал сообщения", "ursprüngliche nachricht", "message original",
 }
 
-// separates reports whether the line announces that the returned letter follows.
-func separates(line string) bool {
+// separatesOriginal reports whether the line announces that the returned letter follows.
+func separatesOriginal(line string) bool {
 	if len(line) > 300 {
 		return false
 	}

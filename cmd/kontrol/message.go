@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) messageCommand() *cobra.Command {
-	return c.group("message", "cli.message", c.messageList(), c.messageShow(), c.messageWhy(), c.messageThreads())
+	return c.group("message", "cli.message", c.messageList(), c.messageShow(), c.messageWhy(), c.messageRead(), c.messageThreads())
 }
 
 // listFilter holds the flags of `kontrol message list`.
