@@ -22,8 +22,8 @@ const problemText = "text longer than 2 MB: the end was left out"
 // ErrNotLetter is returned by ReadAll for octets that begin with no header and are no text either.
 var ErrNotLetter = errors.New("not a letter: no header, and not a text")
 
-// ReadAll understands a whole letter as it comes from src, as a file on disk holds it. It gives what Read gives, the text
-// up to 2 MB, and every attachment with its size and SHA256. At most 100 MB are read; of a longer letter the rest counts as
+// ReadAll understands a whole letter as it comes from src, as a file on disk holds it. It gives what Read gives, the new words
+// of mailings and automatic answers too, the text up to 2 MB, and every attachment with its size and SHA256. At most 100 MB are read; of a longer letter the rest counts as
 // cut off. The letter passes through: less than 64 MB of memory are used, whatever comes.
 //
 // It fails with ErrNothing or ErrNotLetter, or when src does. It never panics, and takes time proportional to the letter's
@@ -69,7 +69,11 @@ func readUpTo(src io.Reader, own Own, limit int64) (Facts, error) {
 		r.content = string(w.lead)
 	}
 	r.letter.Problems = append(r.letter.Problems, s.parser.problems...)
-	return r.facts()
+	f, err := r.facts()
+	if err == nil && f.Letter.Class != models.ClassPerson && !f.Letter.Class.AboutOurs() {
+		f.words() // whoever looks at a file wants to see them in a mailing as well
+	}
+	return f, err
 }
 
 // whole reads a letter line by line.
