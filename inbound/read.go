@@ -35,6 +35,14 @@ type Facts struct {
 	// Report is what a report about a letter of ours says; nil unless Class is ClassBounce or ClassReceipt and the
 	// report has a part for machines.
 	Report *Report
+	// Bounce is what a report about the delivery of a letter says; nil for letters that are no such report.
+	Bounce *Bounce
+	// AutoReply is what an automatic answer says; nil for letters that are none.
+	AutoReply *AutoReply
+	// ReplyText is what the person has written: Text without quotes and signature. Signature is what stands below it.
+	ReplyText, Signature string
+	// Named is what the new words and the signature name.
+	Named Named
 }
 
 // Report is the machine-readable part of a report about delivery or reading. See RFC 3464 and RFC 8098.
