@@ -72,39 +72,6 @@ func (q *Queries) ThreadsOf(ctx context.Context, letterIDs []int64) ([]int64, er
 	return ids, err
 }
 
-// Owner is the client that an address or a domain belongs to.
-type Owner struct {
-	ContactID  int64 // zero for a domain
-	ClientID   int64
-	ClientName string
-}
-
-// AddressOwners returns to whom the normalised addresses belong, by address.
-func (q *Queries) AddressOwners(ctx context.Context, addresses []string) (map[string]Owner, error) {
-	return q.owners(ctx, "read clients by address", `SELECT contact_points.value, contacts.id, clients.id, clients.name FROM contact_points
-		JOIN contacts ON contacts.id = contact_points.contact_id JOIN clients ON clients.id = contacts.client_id
-		WHERE contact_points.kind = 'email' AND contact_points.value IN (?)`, addresses)
-}
-
-// DomainOwners returns to whom the corporate domains (lower case, A-labels) belong, by domain. Subdomains are not looked
-// for.
-func (q *Queries) DomainOwners(ctx context.Context, domains []string) (map[string]Owner, error) {
-	return q.owners(ctx, "read clients by domain", `SELECT client_domains.domain, 0, clients.id, clients.name FROM client_domains
-		JOIN clients ON clients.id = client_domains.client_id WHERE client_domains.domain IN (?)`, domains)
-}
-
-func (q *Queries) owners(ctx context.Context, doing, text string, keys []string) (map[string]Owner, error) {
-	out := make(map[string]Owner)
-	err := readSet(ctx, q, doing, text, storableAll(keys), func(r *sql.Rows) error {
-		var key string
-		var o Owner
-		err := r.Scan(&key, &o.ContactID, &o.ClientID, &o.ClientName)
-		out[key] = o
-		return err
-	})
-	return out, err
-}
-
 // TiesOfThreads returns, by thread, the current links that tell to whom the threads belong, with Client.Name filled in: of
 // the links that name the same client and deal, and were made by a person or were not, the last one.
 func (q *Queries) TiesOfThreads(ctx context.Context, threadIDs []int64) (map[int64][]models.Link, error) {

@@ -94,7 +94,7 @@ func (q *Queries) LettersFrom(ctx context.Context, addresses, domains []string, 
 			}
 			var rows []models.Letter
 			err = q.on(ctx).Where("id > ? AND class = ?", afterID, models.ClassPerson).Where(text, args...).
-				Where("NOT EXISTS (SELECT 1 FROM links WHERE links.letter_id = letters.id AND links.superseded_at IS NULL)").
+				Where("NOT EXISTS (SELECT 1 FROM links WHERE links.letter_id = letters.id AND (links.superseded_at IS NULL OR links.ended_by IS NOT NULL))").
 				Order("id").Limit(limit).Find(&rows).Error
 			if err != nil {
 				return err
