@@ -118,7 +118,7 @@ func SettingsOf(c *config.Config) Settings {
 	if window == 0 {
 		window = -1 // to the rules zero means the default, in the config it means none
 	}
-	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: window}
+	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), OwnINN: c.Company.INN, FirstLookWindow: window}
 }
 
 // storeStaff writes managers and mailboxes of the config into the store and returns the mailboxes by address.

@@ -77,7 +77,7 @@ func (w *work) relink(ctx context.Context, letters []models.Letter) (int, error)
 	}
 	n := 0
 	for _, l := range letters {
-		found, err := w.linker.Link(ctx, w.subject(l))
+		found, err := w.linker.Link(ctx, w.subject(l)) // what it says was not kept
 		if err != nil {
 			return 0, err
 		}

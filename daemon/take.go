@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"kontrol/deals"
 	"kontrol/imapsync"
 	"kontrol/inbound"
 	"kontrol/models"
@@ -171,7 +170,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	if letter.ThreadID, err = w.threadFor(ctx, &letter, facts); err != nil {
 		return letter, err
 	}
-	found, err := w.linker.Link(ctx, w.subject(letter))
+	found, err := w.linker.Link(ctx, w.subjectOf(letter, facts))
 	if err != nil {
 		return letter, err
 	}
@@ -184,6 +183,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	w.index.add(letter, newest(facts.References))
 	letter.Text = ""
 	w.dir.joined(letter, links)
+	w.suggest(letter, found.Proposals)
 	w.introduce(f, letter)
 	return letter, nil
 }
@@ -200,11 +200,6 @@ func (w *work) introduce(f models.Folder, letter models.Letter) {
 	}
 	w.event(kind, fmt.Sprintf("%s/%d", key, letter.ID), letter.ID, f.MailboxID,
 		models.Say("daemon.event."+key, "Folder", folderName(f))).OccurredAt = letter.ArrivedAt
-}
-
-// subject is a letter as the linker wants to see it.
-func (w *work) subject(l models.Letter) deals.Subject {
-	return deals.Subject{Letter: l, Own: w.set.Own.Has, OwnDomain: func(d string) bool { return w.set.Own.Domains[d] }}
 }
 
 // tie stages the links that were found for a letter and returns them. They have their IDs when they are stored; until then
