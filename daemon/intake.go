@@ -21,6 +21,7 @@ import (
 // Settings are what may change while the daemon runs (SIGHUP).
 type Settings struct {
 	Own             inbound.Own
+	Private         inbound.Own   // people whose letters are nobody's business
 	OwnINN          string        // of the own firm; "" when it is not known
 	FirstLookWindow time.Duration // letters older than this at the first look are left alone
 }

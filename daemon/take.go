@@ -122,7 +122,12 @@ func folderName(f models.Folder) models.Phrase { return models.Say("folder." + s
 // take stores one copy: the letter if it is new, its thread and links, and where it lies.
 func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back bool) error {
 	letter, known := w.known[r.facts.Letter.Fingerprint]
-	if !known {
+	if known {
+		if err := w.forget(ctx, a.Folder, &letter); err != nil {
+			return err
+		}
+		w.known[letter.Fingerprint] = letter
+	} else {
 		var err error
 		if letter, err = w.takeLetter(ctx, a.Folder, r.facts); err != nil {
 			return err
@@ -160,6 +165,9 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back boo
 
 // takeLetter stores a letter that is not known: its thread, its links and the event.
 func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Facts) (models.Letter, error) {
+	if quiet, hushed := w.hushed(f, facts); hushed {
+		return w.takeHushed(ctx, facts, quiet)
+	}
 	letter := facts.Letter
 	letter.CreatedAt = w.now
 	if letter.ArrivedAt.IsZero() { // no clock in it can be read

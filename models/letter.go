@@ -22,6 +22,7 @@ const (
 	ClassAutoReply Class = "auto_reply" // out of office, "your request is registered"
 	ClassList      Class = "list"       // mailing lists and newsletters
 	ClassInternal  Class = "internal"   // between colleagues
+	ClassPrivate   Class = "private"    // a person has said that it is none of the department's business: nothing of it is kept
 	ClassReceipt   Class = "receipt"    // read receipts and other notifications about our own letters
 )
 

@@ -11,13 +11,13 @@ import (
 // What is read here is only what taking letters in and deciding about them need, in a fixed number of statements for a
 // whole batch.
 
-// KnownLetters returns ID, Fingerprint and ThreadID of the letters with any of the fingerprints, by fingerprint.
+// KnownLetters returns ID, Fingerprint, ThreadID and Class of the letters with any of the fingerprints, by fingerprint.
 func (q *Queries) KnownLetters(ctx context.Context, fingerprints []string) (map[string]models.Letter, error) {
 	out := make(map[string]models.Letter)
-	err := readSet(ctx, q, "read letters by fingerprint", "SELECT id, fingerprint, thread_id FROM letters WHERE fingerprint IN (?)", fingerprints,
+	err := readSet(ctx, q, "read letters by fingerprint", "SELECT id, fingerprint, thread_id, class FROM letters WHERE fingerprint IN (?)", fingerprints,
 		func(r *sql.Rows) error {
 			var l models.Letter
-			err := r.Scan(&l.ID, &l.Fingerprint, &l.ThreadID)
+			err := r.Scan(&l.ID, &l.Fingerprint, &l.ThreadID, &l.Class)
 			out[l.Fingerprint] = l
 			return err
 		})

@@ -69,7 +69,10 @@ func TestRulesThatPeopleTeach(t *testing.T) {
 		if len(list) != 1 || list[0].Client.Name != "Ромашка" {
 			t.Errorf("rules: %+v", list)
 		}
-		inTx(t, db, func(ctx context.Context, tx *store.Tx) error { _, err := tx.RemoveLinkRule(ctx, again.ID, "boris"); return err })
+		inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.RemoveLinkRule(ctx, again.ID, "boris")
+			return err
+		})
 		err = db.Tx(ctx, func(tx *store.Tx) error { _, err := tx.RemoveLinkRule(tx.Context(), again.ID, "boris"); return err })
 		if !errors.Is(err, models.ErrNotFound) {
 			t.Errorf("taken back twice: %v", err)

@@ -56,7 +56,7 @@ func folderRoles() []string {
 
 func classes() []string {
 	return []string{string(models.ClassPerson), string(models.ClassBounce), string(models.ClassAutoReply),
-		string(models.ClassList), string(models.ClassInternal), string(models.ClassReceipt)}
+		string(models.ClassList), string(models.ClassInternal), string(models.ClassPrivate), string(models.ClassReceipt)}
 }
 
 // filter turns the flags into what the store asks for.
