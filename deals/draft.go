@@ -14,7 +14,7 @@ const mostDraftName = 200
 
 // newClient proposes an unknown sender as a new client, with what the letter tells about him.
 func newClient(s Subject, who Sender, free func(string) bool, by models.LinkMethod) models.Proposal {
-	d := models.ClientDraft{Address: addressKey(who.Address), Contact: firstRunes(strings.TrimSpace(who.Name), mostDraftName), Phones: unique(s.Phones)}
+	d := models.ClientDraft{Address: addressKey(who.Address), Contact: plainName(who.Name), Phones: unique(s.Phones)}
 	if corporate := corporateNames(models.DomainOf(d.Address), s.OwnDomain, free); len(corporate) > 0 {
 		d.Domain = corporate[len(corporate)-1]
 	}
@@ -32,6 +32,24 @@ func newClient(s Subject, who Sender, free func(string) bool, by models.LinkMeth
 		Kind: models.ProposeClient, Key: d.Address, Method: by, Score: score(by) / 2, Draft: d,
 		Evidence: models.Say("deals.propose.client", "Name", d.Name, "Address", shownAddress(d.Address)),
 	}
+}
+
+// Draft is what a letter from outside tells about its sender as a client. It reports false for a letter of ours and for
+// one without anybody outside.
+func Draft(s Subject) (models.ClientDraft, bool) {
+	parties := counterparties(s, FreeMail)
+	if s.Letter.Direction != models.Inbound || len(parties) == 0 {
+		return models.ClientDraft{}, false
+	}
+	return newClient(s, senderOf(s, parties[0]), FreeMail, models.LinkAddress).Draft, true
+}
+
+// senderOf names who has written a letter. In a form of a web site the name in From is the site's.
+func senderOf(s Subject, p party) Sender {
+	if addressKey(s.Letter.FromAddress) != p.address {
+		return Sender{Address: p.address}
+	}
+	return Sender{Name: s.Letter.FromName, Address: p.address}
 }
 
 // draftName finds a name for an unknown client, and says where.
@@ -57,10 +75,24 @@ func CompanyIn(signature string) string {
 			continue
 		}
 		if name := companyInLine(line); name != "" {
-			return firstRunes(name, mostDraftName)
+			return plainName(name)
 		}
 	}
 	return ""
+}
+
+// plainName makes a name that can be stored of what a stranger has written: without controls and marks that cannot be seen.
+func plainName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, s)
+	return firstRunes(strings.Join(strings.Fields(s), " "), mostDraftName)
 }
 
 // companyInLine cuts the name out of a line: from the legal form to the closing quote or the next comma; for a form that

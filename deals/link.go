@@ -171,12 +171,7 @@ func (l Linker) propose(w *view, r *Result) {
 	if len(r.Links) > 0 || len(r.Proposals) > 0 || w.s.Letter.Direction != models.Inbound || len(w.parties) == 0 {
 		return
 	}
-	p := w.parties[0]
-	who := Sender{Name: w.s.Letter.FromName, Address: p.address}
-	if addressKey(w.s.Letter.FromAddress) != p.address { // a form of a web site: the name in From is the site's
-		who.Name = ""
-	}
-	r.Proposals = append(r.Proposals, newClient(w.s, who, w.free, models.LinkAddress))
+	r.Proposals = append(r.Proposals, newClient(w.s, senderOf(w.s, w.parties[0]), w.free, models.LinkAddress))
 }
 
 func sameDoubt(a, b models.Proposal) bool {
