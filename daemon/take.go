@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"kontrol/imapsync"
 	"kontrol/inbound"
@@ -186,9 +187,11 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 		letter.Text = facts.Text
 	}
 	letter.ID = w.staged.letterID()
-	w.staged.add(letter, facts.References, found.Links)
+	// Under an id that a relay has replaced the letter may be answered as well: it names its own earlier self.
+	refs := slices.Concat(facts.OtherIDs, facts.References)
+	w.staged.add(letter, refs, found.Links)
 	links := w.tie(letter, found.Links)
-	w.index.add(letter, newest(facts.References))
+	w.index.add(letter, newest(refs))
 	letter.Text = ""
 	w.dir.joined(letter, links)
 	w.suggest(letter, found.Proposals)
