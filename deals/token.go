@@ -78,7 +78,7 @@ func FindTokens(text string) []Token {
 // tokenAt reads the mark whose hyphen stands at the position.
 func tokenAt(text string, hyphen int) (Token, bool) {
 	start := hyphen
-	for start > 0 && hyphen-start <= maxDigits && text[start-1] >= '0' && text[start-1] <= '9' {
+	for start > 0 && hyphen-start < maxDigits && text[start-1] >= '0' && text[start-1] <= '9' {
 		start--
 	}
 	end := hyphen + 1 + codeLength
