@@ -73,14 +73,14 @@ func afterForwardLine(text string) (string, bool) {
 		}
 		line := text[at : at+end]
 		at = min(at+end+1, len(text))
-		if len(line) < 200 && announces(line) {
+		if len(line) < 200 && announcesForward(line) {
 			return text[at:], true
 		}
 	}
 	return "", false
 }
 
-func announces(line string) bool {
+func announcesForward(line string) bool {
 	s := strings.ToLower(strings.TrimLeft(line, "> \t-_=*—–:"))
 	for _, f := range forwardLines() {
 		if strings.HasPrefix(s, f) && f != "original message" && f != "исходное сообщение" {

@@ -35,13 +35,16 @@ type Facts struct {
 	// Report is what a report about a letter of ours says; nil unless Class is ClassBounce or ClassReceipt and the
 	// report has a part for machines.
 	Report *Report
-	// Bounce is what a report about the delivery of a letter says; nil for letters that are no such report.
+	// Bounce is what a report about delivery says; nil when the letter is none.
 	Bounce *Bounce
-	// AutoReply is what an automatic answer says; nil for letters that are none.
+	// AutoReply is what an automatic answer says; nil when the letter is none.
 	AutoReply *AutoReply
-	// ReplyText is what the person has written: Text without quotes and signature. Signature is what stands below it.
-	ReplyText, Signature string
-	// Named is what the new words and the signature name.
+	// ReplyText is what the writer has added to the conversation: Text without quotes and signature. "" unless Class is
+	// ClassPerson: what a machine or a list writes is nobody's word.
+	ReplyText string
+	// Signature is the writer's signature; "" when there is none, and unless Class is ClassPerson.
+	Signature string
+	// Named is what ReplyText and Signature name; empty unless Class is ClassPerson.
 	Named Named
 }
 
