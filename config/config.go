@@ -23,6 +23,7 @@ type Config struct {
 	SharedMailboxes []SharedMailbox   `toml:"shared_mailboxes"`
 	Folders         Folders           `toml:"folders"`
 	Triage          Triage            `toml:"triage"`
+	Private         Private           `toml:"private"`
 	Log             Log               `toml:"log"`
 
 	file     string // as given to Load
@@ -90,6 +91,7 @@ type FolderNames struct {
 	Sent      string `toml:"sent"` // "" in the end: found by its mark \Sent or its usual names
 	Processed string `toml:"processed"`
 	Control   string `toml:"control"`
+	Private   string `toml:"private"` // it is not made where it is missing
 }
 
 // WithoutUIDPlus says what to do on a server that can neither MOVE nor UID EXPUNGE.
@@ -110,6 +112,11 @@ type Folders struct {
 // Triage says how letters are sorted.
 type Triage struct {
 	FirstLook Duration `toml:"first_look"` // answered letters that were there before Kontrol are filed up to this age; 0: none of them
+}
+
+// Private says which letters are nobody's business: nothing of them is stored.
+type Private struct {
+	Addresses []string `toml:"addresses"` // of people, or "@domain"; normalised by Load
 }
 
 // LogFormat is how log lines look.

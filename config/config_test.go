@@ -87,7 +87,7 @@ func TestExampleLoads(t *testing.T) {
 	if e := boxes[0].Server.IMAP; e != (Endpoint{TLS, "mail.firma.example", 993}) || e.Addr() != "mail.firma.example:993" {
 		t.Errorf("endpoint %+v", e)
 	}
-	if boxes[0].Folders != (FolderNames{Processed: "Обработанные письма", Control: "На контроле"}) {
+	if boxes[0].Folders != (FolderNames{Processed: "Обработанные письма", Control: "На контроле", Private: "Команды/Личное"}) {
 		t.Errorf("folders %+v", boxes[0].Folders)
 	}
 }
@@ -186,7 +186,7 @@ password_command = "echo x"
 `, nil, map[string]string{"B": "b"})
 	boxes := cfg.Mailboxes()
 	got := fmt.Sprint(boxes[0].Username, boxes[0].Server.Name, boxes[0].Location, boxes[1].Location, boxes[1].Folders, boxes[2].ManagerEmail, boxes[2].Location)
-	want := "ivanova@firma.examplecorpAsia/OmskAsia/Chita{ Обработанные письма Контроль}Asia/Omsk"
+	want := "ivanova@firma.examplecorpAsia/OmskAsia/Chita{ Обработанные письма Контроль Команды/Личное}Asia/Omsk"
 	if strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

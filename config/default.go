@@ -17,7 +17,7 @@ func Default() *Config {
 		Timezone: "Europe/Moscow",
 		Database: Database{URL: Hide("sqlite:kontrol.db")},
 		Folders: Folders{
-			FolderNames:    FolderNames{Processed: "Обработанные письма", Control: "На контроле"},
+			FolderNames:    FolderNames{Processed: "Обработанные письма", Control: "На контроле", Private: "Команды/Личное"},
 			WithoutUIDPlus: Refuse,
 		},
 		Triage: Triage{FirstLook: Duration(30 * 24 * time.Hour)},
@@ -52,6 +52,7 @@ func (c *Config) inherit() {
 		fill(&s.Username, s.Address)
 	}
 	normalise(c.Company.Addresses)
+	normalise(c.Private.Addresses)
 }
 
 func normalise(addresses []string) {

@@ -93,6 +93,12 @@ func (c *checker) company() {
 	for i, a := range co.Addresses {
 		c.email(joinIndex("company.addresses", i), a)
 	}
+	for i, a := range c.cfg.Private.Addresses {
+		if domain, whole := strings.CutPrefix(a, "@"); whole {
+			a = "x@" + domain
+		}
+		c.email(joinIndex("private.addresses", i), a)
+	}
 	if co.INN != "" && !validINN(co.INN) {
 		c.add("company.inn", models.Say("config.inn", "Value", co.INN))
 	}

@@ -184,7 +184,7 @@ func (c *checker) folders() {
 }
 
 func (c *checker) folderNames(path string, f FolderNames) {
-	for key, name := range map[string]string{"sent": f.Sent, "processed": f.Processed, "control": f.Control} {
+	for key, name := range map[string]string{"sent": f.Sent, "processed": f.Processed, "control": f.Control, "private": f.Private} {
 		control := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
 		switch {
 		case strings.EqualFold(name, "INBOX"):
@@ -198,7 +198,7 @@ func (c *checker) folderNames(path string, f FolderNames) {
 
 // distinct reports two roles in one folder: letters would be filed to and fro.
 func (c *checker) distinct(path string, f FolderNames) {
-	names := map[string]string{"sent": f.Sent, "processed": f.Processed, "control": f.Control}
+	names := map[string]string{"sent": f.Sent, "processed": f.Processed, "control": f.Control, "private": f.Private}
 	keys := []string{"sent", "processed", "control"}
 	for i, a := range keys {
 		for _, b := range keys[i+1:] {
@@ -221,6 +221,7 @@ func (f FolderNames) or(all FolderNames) FolderNames {
 	fill(&f.Sent, all.Sent)
 	fill(&f.Processed, all.Processed)
 	fill(&f.Control, all.Control)
+	fill(&f.Private, all.Private)
 	return f
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,7 +119,18 @@ func SettingsOf(c *config.Config) Settings {
 	if window == 0 {
 		window = -1 // to the rules zero means the default, in the config it means none
 	}
-	return Settings{Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), FirstLookWindow: window}
+	var people, domains []string
+	for _, a := range c.Private.Addresses {
+		if strings.HasPrefix(a, "@") {
+			domains = append(domains, a)
+		} else {
+			people = append(people, a)
+		}
+	}
+	return Settings{
+		Own: inbound.NewOwn(c.OwnAddresses(), c.OwnDomains()), Private: inbound.NewOwn(people, domains), OwnINN: c.Company.INN,
+		FirstLookWindow: window,
+	}
 }
 
 // storeStaff writes managers and mailboxes of the config into the store and returns the mailboxes by address.

@@ -15,9 +15,13 @@ import (
 type directory struct {
 	q         *store.Queries
 	addresses map[string]*deals.Match // nil: nobody has it
+	taught    map[string]*deals.Match
 	domains   map[string]*deals.Match
+	inns      map[string]*deals.Match
+	phones    map[string]*deals.Match
 	names     map[int64]string // of the clients that were met
 	deals     map[int64][]models.Deal
+	closed    map[int64]*models.Deal // the last one of clients without an open one
 	threads   map[int64]*threadCard
 }
 
@@ -26,7 +30,9 @@ type directory struct {
 type threadCard struct {
 	stored  []int64 // the thread in the store; none when this transaction has begun it
 	links   []models.Link
+	head    models.Thread      // of the letters in the store; zero when there are none, or none of them is tied
 	members map[int64][]string // by client, of the letters of this transaction
+	added   []models.Letter    // of this transaction, with what little matters here
 	read    map[int64][]string // by client, of the letters in the store
 }
 
@@ -38,8 +44,9 @@ var _ deals.Directory = (*directory)(nil)
 
 func newDirectory(q *store.Queries) *directory {
 	return &directory{
-		q: q, addresses: map[string]*deals.Match{}, domains: map[string]*deals.Match{}, names: map[int64]string{}, deals: map[int64][]models.Deal{},
-		threads: map[int64]*threadCard{},
+		q: q, addresses: map[string]*deals.Match{}, taught: map[string]*deals.Match{}, domains: map[string]*deals.Match{},
+		inns: map[string]*deals.Match{}, phones: map[string]*deals.Match{}, names: map[int64]string{}, deals: map[int64][]models.Deal{},
+		closed: map[int64]*models.Deal{}, threads: map[int64]*threadCard{},
 	}
 }
 
@@ -67,17 +74,34 @@ func (d *directory) foresee(ctx context.Context, letters []models.Letter) error 
 	return d.loadDeals(ctx)
 }
 
-// loadDeals reads the open deals of all clients that were met.
+// loadDeals reads the open deals of all clients that were met, and of those who have none the last closed one.
 func (d *directory) loadDeals(ctx context.Context) error {
-	var missing []int64
+	var missing, without []int64
 	for id := range d.names {
 		if _, ok := d.deals[id]; !ok {
 			missing = append(missing, id)
 		}
 	}
 	open, err := d.q.OpenDealsOf(ctx, missing)
+	if err != nil {
+		return err
+	}
 	for _, id := range missing {
 		d.deals[id] = open[id]
+		if len(open[id]) == 0 {
+			without = append(without, id)
+		}
+	}
+	return d.loadClosed(ctx, without)
+}
+
+func (d *directory) loadClosed(ctx context.Context, clients []int64) error {
+	found, err := d.q.LastClosedDeals(ctx, clients)
+	for _, id := range clients {
+		d.closed[id] = nil
+		if last, ok := found[id]; ok {
+			d.closed[id] = &last
+		}
 	}
 	return err
 }
@@ -111,10 +135,40 @@ func recall(known map[string]*deals.Match, asked []string, read func([]string) (
 	return out, nil
 }
 
-// ByAddresses finds contacts by normalised address.
+// ByAddresses finds contacts by normalised address, and remembers what was taught about the addresses.
 func (d *directory) ByAddresses(ctx context.Context, addresses []string) (map[string]deals.Match, error) {
 	return recall(d.addresses, addresses, func(missing []string) (map[string]deals.Match, error) {
-		owners, err := d.q.AddressOwners(ctx, missing)
+		owners, taught, err := d.q.AddressOwners(ctx, missing)
+		for _, a := range missing {
+			d.taught[a] = nil
+		}
+		for a, m := range d.matches(taught) {
+			d.taught[a] = &m
+		}
+		return d.matches(owners), err
+	})
+}
+
+// ByRules finds what people have taught about addresses.
+func (d *directory) ByRules(ctx context.Context, addresses []string) (map[string]deals.Match, error) {
+	if _, err := d.ByAddresses(ctx, addresses); err != nil {
+		return nil, err
+	}
+	return recall(d.taught, addresses, func([]string) (map[string]deals.Match, error) { return nil, nil })
+}
+
+// ByINNs finds clients by INN.
+func (d *directory) ByINNs(ctx context.Context, inns []string) (map[string]deals.Match, error) {
+	return recall(d.inns, inns, func(missing []string) (map[string]deals.Match, error) {
+		owners, err := d.q.INNOwners(ctx, missing)
+		return d.matches(owners), err
+	})
+}
+
+// ByPhones finds clients by the phones of their contacts.
+func (d *directory) ByPhones(ctx context.Context, phones []string) (map[string]deals.Match, error) {
+	return recall(d.phones, phones, func(missing []string) (map[string]deals.Match, error) {
+		owners, err := d.q.PhoneOwners(ctx, missing)
 		return d.matches(owners), err
 	})
 }
@@ -123,7 +177,7 @@ func (d *directory) ByAddresses(ctx context.Context, addresses []string) (map[st
 func (d *directory) matches(owners map[string]store.Owner) map[string]deals.Match {
 	out := make(map[string]deals.Match, len(owners))
 	for key, o := range owners {
-		out[key] = deals.Match{ContactID: o.ContactID, ClientID: o.ClientID, ClientName: o.ClientName}
+		out[key] = deals.Match{ContactID: o.ContactID, ClientID: o.ClientID, ClientName: o.ClientName, DealID: o.DealID}
 		d.names[o.ClientID] = o.ClientName
 	}
 	return out
@@ -156,94 +210,4 @@ func (d *directory) OpenDeals(ctx context.Context, clientID int64) ([]models.Dea
 		d.deals[clientID] = list
 	}
 	return list, err
-}
-
-// loadThreads reads the threads that are not known yet.
-func (d *directory) loadThreads(ctx context.Context, ids []int64) error {
-	var missing []int64
-	for _, id := range ids {
-		if d.threads[id] == nil {
-			missing = append(missing, id)
-			d.threads[id] = newThreadCard(id)
-		}
-	}
-	ties, err := d.q.TiesOfThreads(ctx, missing)
-	if err != nil {
-		return err
-	}
-	for id, links := range ties {
-		d.threads[id].links = links
-		for _, l := range links {
-			d.names[l.ClientID] = l.Client.Name
-		}
-	}
-	return nil
-}
-
-// began notes a thread that the transaction has made.
-func (d *directory) began(threadID int64) { d.threads[threadID] = newThreadCard() }
-
-// joined notes a letter that the transaction has put into a thread, and its links.
-func (d *directory) joined(l models.Letter, links []models.Link) {
-	t := d.threads[l.ThreadID]
-	if t == nil {
-		return
-	}
-	t.links = append(t.links, links...)
-	if l.Class != models.ClassPerson {
-		return
-	}
-	for _, k := range links {
-		list := append(t.members[k.ClientID], l.FromAddress)
-		t.members[k.ClientID] = unique(append(append(append(list, l.ReplyTo...), l.To...), l.Cc...))
-	}
-}
-
-// unique removes doubles.
-func unique(list []string) []string {
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// merged notes that one thread was emptied into another.
-func (d *directory) merged(into, from int64) {
-	a, b := d.threads[into], d.threads[from]
-	delete(d.threads, from)
-	if a == nil || b == nil { // both are loaded with the index, or were begun here
-		return
-	}
-	if len(b.stored) > 0 { // the store has moved their letters
-		clear(a.read)
-	}
-	a.links = append(a.links, b.links...)
-	for client, list := range b.members {
-		a.members[client] = unique(append(a.members[client], list...))
-	}
-}
-
-// ThreadLinks returns the current links that tell whose a thread is.
-func (d *directory) ThreadLinks(ctx context.Context, threadID int64) ([]models.Link, error) {
-	if err := d.loadThreads(ctx, []int64{threadID}); err != nil {
-		return nil, err
-	}
-	return d.threads[threadID].links, nil
-}
-
-// Participants returns who takes part in a thread on a client's side, going by the letters of people tied to that client.
-func (d *directory) Participants(ctx context.Context, threadID, clientID int64) ([]string, error) {
-	if err := d.loadThreads(ctx, []int64{threadID}); err != nil {
-		return nil, err
-	}
-	t := d.threads[threadID]
-	if _, ok := t.read[clientID]; !ok {
-		t.read[clientID] = nil
-		for _, id := range t.stored {
-			list, err := d.q.ThreadMembers(ctx, id, clientID)
-			if err != nil {
-				return nil, err
-			}
-			t.read[clientID] = unique(list)
-		}
-	}
-	return slices.Concat(t.read[clientID], t.members[clientID]), nil
 }

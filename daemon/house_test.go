@@ -48,6 +48,21 @@ func newHouse(t testing.TB, url string) *house {
 	t.Helper()
 	h := &house{t: t, url: url, now: day, boxes: map[string]*box{}}
 	h.db = storetest.Open(t, store.Config{URL: url, Now: func() time.Time { return h.now }})
+	h.furnish()
+	return h
+}
+
+// houseOn is a house on a database that is open already.
+func houseOn(t testing.TB, db *store.DB) *house {
+	t.Helper()
+	h := &house{t: t, db: db, now: day, boxes: map[string]*box{}}
+	h.furnish()
+	return h
+}
+
+// furnish declares the mailboxes and their folders.
+func (h *house) furnish() {
+	h.t.Helper()
 	h.set = Settings{Own: inbound.NewOwn([]string{anna, boris}, []string{"teplodom.example"}), FirstLookWindow: 30 * 24 * time.Hour}
 	declared := []models.Mailbox{{Address: anna, Kind: models.MailboxPersonal}, {Address: boris, Kind: models.MailboxPersonal}}
 	h.tx(func(ctx context.Context, tx *store.Tx) error { return tx.SyncMailboxes(ctx, declared) })
@@ -55,13 +70,12 @@ func newHouse(t testing.TB, url string) *house {
 		b := &box{Mailbox: m, folders: map[models.FolderRole]*models.Folder{}}
 		for _, role := range []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl} {
 			f := models.Folder{MailboxID: m.ID, Role: role, Name: string(role), Delimiter: "/", UIDValidity: 7, FirstUID: 1}
-			h.must(h.db.SaveFolder(t.Context(), &f))
+			h.must(h.db.SaveFolder(h.t.Context(), &f))
 			b.folders[role] = &f
 		}
 		h.boxes[m.Address] = b
 	}
 	h.restart()
-	return h
 }
 
 // restart makes the Intake anew, as a restart of the program does.

@@ -21,6 +21,8 @@ import (
 // Settings are what may change while the daemon runs (SIGHUP).
 type Settings struct {
 	Own             inbound.Own
+	Private         inbound.Own   // people whose letters are nobody's business
+	OwnINN          string        // of the own firm; "" when it is not known
 	FirstLookWindow time.Duration // letters older than this at the first look are left alone
 }
 
@@ -248,6 +250,7 @@ type work struct {
 	now    time.Time
 	dir    *directory
 	linker deals.Linker
+	key    deals.TokenKey // of the marks; nil until it is asked for
 	index  threadIndex
 	staged staged
 
@@ -271,14 +274,16 @@ type work struct {
 
 func newWork(in *Intake, tx *store.Tx, set *Settings) *work {
 	dir := newDirectory(tx.Queries)
-	return &work{
+	w := &work{
 		in: in, tx: tx, set: set, now: in.now().UTC().Truncate(time.Microsecond), // as exact as the store is
 		sameParty: remembered(deals.SameParty(func(d string) bool { return set.Own.Domains[d] })),
-		dir:       dir, linker: deals.Linker{Dir: dir},
-		index: threadIndex{named: map[string][]int64{}, naming: map[string][]int64{}, into: map[int64]int64{}},
-		known: map[string]models.Letter{}, copies: map[int64][]models.Location{}, filings: map[int64][]models.Filing{},
+		dir:       dir,
+		index:     threadIndex{named: map[string][]int64{}, naming: map[string][]int64{}, into: map[int64]int64{}},
+		known:     map[string]models.Letter{}, copies: map[int64][]models.Location{}, filings: map[int64][]models.Filing{},
 		staged: newStaged(), resets: map[int64][]time.Time{}, letters: map[int64]bool{}, threads: map[int64]bool{}, pokes: map[int64]bool{},
 	}
+	w.linker = deals.Linker{Dir: dir, Key: w.tokenKey}
+	return w
 }
 
 // remembered answers a question about two addresses that was asked before without asking again.

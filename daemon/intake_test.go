@@ -188,7 +188,6 @@ func TestWhatIsNeverFiled(t *testing.T) {
 			{"auto_reply", mail{id: "1@x.example", from: ivan, to: anna, subject: "Я в отпуске", extra: []string{"Auto-Submitted: auto-replied"}}},
 			{"bounce", mail{id: "2@x.example", from: "mailer-daemon@mx.example", to: anna, subject: "Undelivered Mail Returned to Sender", extra: []string{"Return-Path: <>", "Auto-Submitted: auto-replied"}}},
 			{"list", mail{id: "3@x.example", from: "news@shop.example", to: anna, subject: "Скидки", extra: []string{"List-Unsubscribe: <mailto:u@shop.example>", "List-Id: <news.shop.example>"}}},
-			{"internal", mail{id: "4@teplodom.example", from: boris, to: anna, subject: "Планёрка"}},
 		} {
 			h.inbox(anna, c.m)
 			answer := c.m.reply("re."+c.m.id, anna, c.m.from)

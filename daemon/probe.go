@@ -76,7 +76,7 @@ func (p *Probed) look(ctx context.Context, d imapsync.Dialer, box config.Mailbox
 }
 
 func namesOf(box config.Mailbox) imapsync.Names {
-	return imapsync.Names{Sent: box.Folders.Sent, Processed: box.Folders.Processed, Control: box.Folders.Control}
+	return imapsync.Names{Sent: box.Folders.Sent, Processed: box.Folders.Processed, Control: box.Folders.Control, Private: box.Folders.Private}
 }
 
 // accountOf is what the mailbox engine has to know of a mailbox's server and login.

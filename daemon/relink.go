@@ -24,6 +24,13 @@ func Relink(ctx context.Context, db *store.DB, set Settings, clientID int64, now
 		return 0, fmt.Errorf("link letters to client: %w", err)
 	}
 	addresses, domains := reach(card)
+	rules, err := db.Read().LinkRules(ctx, clientID)
+	if err != nil {
+		return 0, fmt.Errorf("link letters to client: %w", err)
+	}
+	for _, r := range rules {
+		addresses = append(addresses, r.Address)
+	}
 	in := NewIntake(db, set, func(...int64) {}, now, slog.New(slog.DiscardHandler))
 	in.started = time.Time{} // moves that have failed are the daemon's to try again, at its next start
 	for after := int64(0); ; {
@@ -77,7 +84,7 @@ func (w *work) relink(ctx context.Context, letters []models.Letter) (int, error)
 	}
 	n := 0
 	for _, l := range letters {
-		found, err := w.linker.Link(ctx, w.subject(l))
+		found, err := w.linker.Link(ctx, w.subject(l)) // what it says was not kept
 		if err != nil {
 			return 0, err
 		}

@@ -27,6 +27,7 @@ type staged struct {
 	copies   []models.Location
 	links    []*models.Link
 	linked   []*models.Event // of the links
+	proposed []*models.Proposal
 	subjects map[string][]subjectEntry
 }
 
@@ -153,6 +154,9 @@ func (w *work) flush(ctx context.Context) error {
 		return err
 	}
 	if err := w.tx.AddLinks(ctx, s.links); err != nil {
+		return err
+	}
+	if err := w.tx.AddProposals(ctx, s.proposed); err != nil {
 		return err
 	}
 	for i, l := range s.links {

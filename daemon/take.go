@@ -3,8 +3,8 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 
-	"kontrol/deals"
 	"kontrol/imapsync"
 	"kontrol/inbound"
 	"kontrol/models"
@@ -123,7 +123,12 @@ func folderName(f models.Folder) models.Phrase { return models.Say("folder." + s
 // take stores one copy: the letter if it is new, its thread and links, and where it lies.
 func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back bool) error {
 	letter, known := w.known[r.facts.Letter.Fingerprint]
-	if !known {
+	if known {
+		if err := w.forget(ctx, a.Folder, &letter); err != nil {
+			return err
+		}
+		w.known[letter.Fingerprint] = letter
+	} else {
 		var err error
 		if letter, err = w.takeLetter(ctx, a.Folder, r.facts); err != nil {
 			return err
@@ -161,6 +166,9 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back boo
 
 // takeLetter stores a letter that is not known: its thread, its links and the event.
 func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Facts) (models.Letter, error) {
+	if quiet, hushed := w.hushed(f, facts); hushed {
+		return w.takeHushed(ctx, facts, quiet)
+	}
 	letter := facts.Letter
 	letter.CreatedAt = w.now
 	if letter.ArrivedAt.IsZero() { // no clock in it can be read
@@ -171,7 +179,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	if letter.ThreadID, err = w.threadFor(ctx, &letter, facts); err != nil {
 		return letter, err
 	}
-	found, err := w.linker.Link(ctx, w.subject(letter))
+	found, err := w.linker.Link(ctx, w.subjectOf(letter, facts))
 	if err != nil {
 		return letter, err
 	}
@@ -179,11 +187,14 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 		letter.Text = facts.Text
 	}
 	letter.ID = w.staged.letterID()
-	w.staged.add(letter, facts.References, found.Links)
+	// Under an id that a relay has replaced the letter may be answered as well: it names its own earlier self.
+	refs := slices.Concat(facts.OtherIDs, facts.References)
+	w.staged.add(letter, refs, found.Links)
 	links := w.tie(letter, found.Links)
-	w.index.add(letter, newest(facts))
+	w.index.add(letter, slices.Concat(facts.OtherIDs, newest(facts)))
 	letter.Text = ""
 	w.dir.joined(letter, links)
+	w.suggest(letter, found.Proposals)
 	w.introduce(f, letter)
 	return letter, nil
 }
@@ -200,11 +211,6 @@ func (w *work) introduce(f models.Folder, letter models.Letter) {
 	}
 	w.event(kind, fmt.Sprintf("%s/%d", key, letter.ID), letter.ID, f.MailboxID,
 		models.Say("daemon.event."+key, "Folder", folderName(f))).OccurredAt = letter.ArrivedAt
-}
-
-// subject is a letter as the linker wants to see it.
-func (w *work) subject(l models.Letter) deals.Subject {
-	return deals.Subject{Letter: l, Own: w.set.Own.Has, OwnDomain: func(d string) bool { return w.set.Own.Domains[d] }}
 }
 
 // tie stages the links that were found for a letter and returns them. They have their IDs when they are stored; until then

@@ -106,7 +106,7 @@ func (x *threadIndex) add(l models.Letter, refs []string) {
 func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.Facts) (int64, error) {
 	threads := w.index.find(letter.MessageID, newest(f), f.OtherIDs)
 	if len(threads) == 0 && len(f.References) == 0 && inbound.IsReply(letter.Subject) {
-		id, err := w.threadBySubject(ctx, letter)
+		id, err := w.threadBySubject(ctx, letter, f)
 		if err != nil {
 			return 0, err
 		}
@@ -143,11 +143,11 @@ func (w *work) merge(ctx context.Context, elder, younger int64) error {
 
 // threadBySubject returns the thread of the newest letter with the same base subject among those that the letter's client
 // has exchanged with us within the window before it; 0 when there is none.
-func (w *work) threadBySubject(ctx context.Context, letter *models.Letter) (int64, error) {
+func (w *work) threadBySubject(ctx context.Context, letter *models.Letter, f inbound.Facts) (int64, error) {
 	if letter.BaseSubject == "" || (letter.Direction != models.Inbound && letter.Direction != models.Outbound) {
 		return 0, nil
 	}
-	found, err := w.linker.Link(ctx, w.subject(*letter))
+	found, err := w.linker.Link(ctx, w.subjectOf(*letter, f))
 	if err != nil || len(found.Links) != 1 {
 		return 0, err
 	}

@@ -117,7 +117,7 @@ func SameParty(own func(domain string) bool) func(a, b string) bool {
 		if !ok1 || !ok2 {
 			return false
 		}
-		if x == y || withoutTag(x) == withoutTag(y) {
+		if x == y || personKey(x) == personKey(y) {
 			return true
 		}
 		p, q := corporateNames(models.DomainOf(x), own, FreeMail), corporateNames(models.DomainOf(y), own, FreeMail)
@@ -160,6 +160,20 @@ func ownDomain(own func(string) bool, domain string) bool {
 		}
 	}
 	return false
+}
+
+// personKey brings an address to the form under which all spellings of one mailbox are equal: without its tag, and at Gmail,
+// where dots do not count and googlemail.com is gmail.com, without them. Nowhere else are dots without meaning.
+func personKey(a string) string {
+	a = withoutTag(a)
+	local, ok := strings.CutSuffix(a, "@gmail.com")
+	if !ok {
+		local, ok = strings.CutSuffix(a, "@googlemail.com")
+	}
+	if !ok {
+		return a
+	}
+	return strings.ReplaceAll(local, ".", "") + "@gmail.com"
 }
 
 // withoutTag removes the sub-address: ivan+work@romashka.ru gives ivan@romashka.ru. See RFC 5233 section 1.

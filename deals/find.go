@@ -8,18 +8,6 @@ import (
 	"kontrol/models"
 )
 
-// view is everything known about one letter that is being linked.
-type view struct {
-	letter    models.Letter
-	parties   []party
-	guess     bool // a person wrote it: domain and single open deal may be used
-	manual    bool // a person has linked this very letter
-	ties      []tie
-	members   map[int64]map[string]bool // client to addresses that took part in the thread with it
-	byAddress map[string]Match
-	byDomain  map[string]Match
-}
-
 // find gives the clients that the letter leads to, each once.
 func (w *view) find() ([]finding, models.Trace) {
 	if w.isReport() {
@@ -41,7 +29,22 @@ func (w *view) find() ([]finding, models.Trace) {
 			found = addFinding(found, *f)
 		}
 	}
-	return found, trace
+	return found, append(trace, w.strangeMarks(found)...)
+}
+
+// strangeMarks asks about marks of deals to whose clients the letter does not lead.
+func (w *view) strangeMarks(found []finding) models.Trace {
+	var trace models.Trace
+	for _, d := range w.marked {
+		if slices.ContainsFunc(found, func(f finding) bool { return f.client == d.ClientID }) {
+			continue
+		}
+		id := d.ID
+		why := models.Say("deals.link.token_stranger", "Party", w.parties[0].text, "Deal", dealName(d), "Client", w.nameOf(d.ClientID))
+		trace = append(trace, step(false, why))
+		w.review(d.ClientID, &id, models.LinkToken, why)
+	}
+	return trace
 }
 
 // isReport reports whether nobody outside speaks in this letter: it has no counterparty, or the counterparty is the mail
@@ -68,74 +71,154 @@ func (w *view) findReport() ([]finding, models.Trace) {
 	return []finding{f}, models.Trace{step(true, why)}
 }
 
-// findParty tries thread, address and domain for one counterparty.
+// findParty tries one way after the other for one counterparty. What holds but decides nothing is in the trace as well.
 func (w *view) findParty(p party) (*finding, models.Trace) {
 	var trace models.Trace
-	address, known := w.addressOf(p)
-	domain, byDomain, registered := w.domainOf(p)
-	t, why, ok := w.tieOf(p, address, known, byDomain, registered)
-	if ok {
-		return &finding{client: t.client, name: w.nameOf(t.client), method: models.LinkThread, evidence: why, deal: t.deal},
-			models.Trace{step(true, why)}
+	for _, way := range []func(party, *models.Trace) *finding{w.byTeaching, w.byThread, w.byMark, w.byContact, w.byWords, w.byName} {
+		if f := way(p, &trace); f != nil {
+			return f, append(trace, step(true, f.evidence))
+		}
 	}
-	for _, t := range w.ties {
-		trace = append(trace, step(false, models.Say("deals.link.third_party", "Party", p.text, "Client", w.nameOf(t.client))))
-	}
-	if known {
-		why := models.Say("deals.link.address", "Party", p.text, "Client", address.ClientName)
-		return &finding{client: address.ClientID, name: address.ClientName, method: models.LinkAddress, evidence: why},
-			append(trace, step(true, why))
-	}
-	switch {
-	case p.free:
-		return nil, append(trace, step(false, models.Say("deals.link.free_mail", "Party", p.text, "Domain", shown(p.domain))))
-	case registered && !w.guess:
-		return nil, append(trace, step(false, models.Say("deals.link.no_guess", "Party", p.text, "Domain", shown(domain))))
-	case registered:
-		why := models.Say("deals.link.domain", "Party", p.text, "Domain", shown(domain), "Client", byDomain.ClientName)
-		return &finding{client: byDomain.ClientID, name: byDomain.ClientName, method: models.LinkDomain, evidence: why},
-			append(trace, step(true, why))
-	}
-	return nil, append(trace, step(false, models.Say("deals.link.unknown", "Party", p.text)))
+	return nil, trace
 }
 
-// tieOf finds the thread's client to whom the counterparty belongs. Without that a thread proves nothing, since
-// anybody can copy References. A contact of one client is not taken for another's because of a shared domain.
-func (w *view) tieOf(p party, address Match, known bool, byDomain Match, registered bool) (tie, models.Phrase, bool) {
+// byTeaching is for addresses about which a person has said whose they are. In the client's own thread the thread is
+// named, for it knows the deal better.
+func (w *view) byTeaching(p party, trace *models.Trace) *finding {
+	m, ok := matchOf(w.byRule, p.keys)
+	if !ok {
+		return nil
+	}
+	f := &finding{client: m.ClientID, name: m.ClientName, method: models.LinkRuled, ruled: m.DealID,
+		evidence: models.Say("deals.link.rule", "Party", p.text, "Client", m.ClientName)}
 	for _, t := range w.ties {
-		if known && address.ClientID == t.client {
+		if t.client == m.ClientID {
+			f.deal, f.several = t.deal, t.deals > 1
+		} else {
+			w.doubt(p, t, trace)
+		}
+	}
+	return f
+}
+
+// byThread finds the thread's client to whom the counterparty belongs. Without that a thread proves nothing, since
+// anybody can copy References.
+func (w *view) byThread(p party, trace *models.Trace) *finding {
+	if t, why, ok := w.tieOf(p); ok {
+		return &finding{client: t.client, name: w.nameOf(t.client), method: models.LinkThread, evidence: why, deal: t.deal, several: t.deals > 1}
+	}
+	for _, t := range w.ties {
+		w.doubt(p, t, trace)
+	}
+	return nil
+}
+
+// doubt notes that the counterparty does not belong to a client of the thread.
+func (w *view) doubt(p party, t tie, trace *models.Trace) {
+	why := models.Say("deals.link.third_party", "Party", p.text, "Client", w.nameOf(t.client))
+	*trace = append(*trace, step(false, why))
+	if w.letter.Direction == models.Inbound {
+		w.review(t.client, t.deal, models.LinkThread, why)
+	}
+}
+
+func (w *view) review(client int64, deal *int64, by models.LinkMethod, why models.Phrase) {
+	w.doubts = append(w.doubts, models.Proposal{
+		Kind: models.ProposeReview, ClientID: &client, DealID: deal, Method: by, Score: score(by) / 2, Evidence: why,
+	})
+}
+
+func (w *view) tieOf(p party) (tie, models.Phrase, bool) {
+	for _, t := range w.ties {
+		if w.isContact(p, t.client) {
 			return t, models.Say("deals.link.thread_contact", "Party", p.text, "Client", w.nameOf(t.client)), true
 		}
 	}
 	for _, t := range w.ties {
-		if !known && registered && byDomain.ClientID == t.client {
+		if w.hasDomain(p, t.client) {
 			return t, models.Say("deals.link.thread_domain", "Party", p.text, "Domain", shown(p.domain), "Client", w.nameOf(t.client)), true
 		}
 	}
 	for _, t := range w.ties {
-		if w.members[t.client][p.address] {
+		if w.members[t.client][personKey(p.address)] {
 			return t, models.Say("deals.link.thread_member", "Party", p.text, "Client", w.nameOf(t.client)), true
 		}
 	}
 	return tie{}, models.Phrase{}, false
 }
 
-func (w *view) addressOf(p party) (Match, bool) {
-	for _, k := range p.keys {
-		if m, ok := w.byAddress[k]; ok {
-			return m, true
+// byMark finds the client of the deal whose mark the letter holds, if the counterparty belongs there. A mark can be passed
+// on, so that it proves nothing about a stranger.
+func (w *view) byMark(p party, _ *models.Trace) *finding {
+	for _, d := range w.marked {
+		if !w.isContact(p, d.ClientID) && !w.hasDomain(p, d.ClientID) {
+			continue
 		}
+		name, id := w.nameOf(d.ClientID), d.ID
+		return &finding{client: d.ClientID, name: name, method: models.LinkToken, deal: &id,
+			evidence: models.Say("deals.link.token", "Party", p.text, "Deal", dealName(d), "Client", name)}
 	}
-	return Match{}, false
+	return nil
 }
 
-func (w *view) domainOf(p party) (string, Match, bool) {
-	for _, d := range p.domains {
-		if m, ok := w.byDomain[d]; ok {
-			return d, m, true
+func (w *view) byContact(p party, _ *models.Trace) *finding {
+	m, ok := matchOf(w.byAddress, p.keys)
+	if !ok {
+		return nil
+	}
+	return &finding{client: m.ClientID, name: m.ClientName, method: models.LinkAddress,
+		evidence: models.Say("deals.link.address", "Party", p.text, "Client", m.ClientName)}
+}
+
+// byWords goes by the INN that the letter names, then by a phone. When they lead to several clients a person is asked.
+func (w *view) byWords(p party, trace *models.Trace) *finding {
+	for _, kind := range []struct {
+		method models.LinkMethod
+		text   string
+		keys   []string
+		found  map[string]Match
+	}{{models.LinkINN, "deals.link.inn", w.s.INNs, w.byINN}, {models.LinkPhone, "deals.link.phone", w.s.Phones, w.byPhone}} {
+		var all []finding
+		for _, k := range unique(kind.keys) {
+			if m, ok := kind.found[k]; ok && !slices.ContainsFunc(all, func(f finding) bool { return f.client == m.ClientID }) {
+				all = append(all, finding{client: m.ClientID, name: m.ClientName, method: kind.method,
+					evidence: models.Say(kind.text, "Party", p.text, "Value", k, "Client", m.ClientName)})
+			}
+		}
+		if len(all) == 1 {
+			return &all[0]
+		}
+		for _, f := range all {
+			*trace = append(*trace, step(false, f.evidence))
+			w.review(f.client, nil, f.method, f.evidence)
 		}
 	}
-	return "", Match{}, false
+	return nil
+}
+
+// byName goes by the corporate domain.
+func (w *view) byName(p party, trace *models.Trace) *finding {
+	say := func(key string, pairs ...any) {
+		*trace = append(*trace, step(false, models.Say(key, append([]any{"Party", p.text}, pairs...)...)))
+	}
+	if p.free {
+		say("deals.link.free_mail", "Domain", shown(p.domain))
+		return nil
+	}
+	for _, d := range p.domains {
+		m, registered := w.byDomain[d]
+		switch {
+		case !registered:
+			continue
+		case !w.guess:
+			say("deals.link.no_guess", "Domain", shown(d))
+			return nil
+		}
+		return &finding{client: m.ClientID, name: m.ClientName, method: models.LinkDomain,
+			evidence: models.Say("deals.link.domain", "Party", p.text, "Domain", shown(d), "Client", m.ClientName)}
+	}
+	say("deals.link.unknown")
+	return nil
 }
 
 // nameOf gives the client's name as far as anything told it.
@@ -145,7 +228,12 @@ func (w *view) nameOf(client int64) string {
 			return t.name
 		}
 	}
-	for _, m := range []map[string]Match{w.byAddress, w.byDomain} {
+	for _, d := range w.marked {
+		if d.ClientID == client && d.Client != nil {
+			return d.Client.Name
+		}
+	}
+	for _, m := range []map[string]Match{w.byRule, w.byAddress, w.byDomain} {
 		for _, x := range m {
 			if x.ClientID == client && x.ClientName != "" {
 				return x.ClientName
@@ -161,12 +249,8 @@ func addFinding(found []finding, f finding) []finding {
 	if at < 0 {
 		return append(found, f)
 	}
-	if strength(f.method) > strength(found[at].method) {
+	if score(f.method) > score(found[at].method) {
 		found[at] = f
 	}
 	return found
-}
-
-func strength(m models.LinkMethod) int {
-	return slices.Index([]models.LinkMethod{models.LinkDomain, models.LinkAddress, models.LinkThread, models.LinkManual}, m)
 }

@@ -20,8 +20,60 @@ type book struct {
 	open      map[int64][]models.Deal
 	links     []models.Link
 	members   map[int64][]string
+	taught    map[string]deals.Match
+	inns      map[string]deals.Match
+	phones    map[string]deals.Match
+	closed    *models.Deal
+	numbered  map[int64]models.Deal
+	subjects  map[int64][]string
+	last      *int64
+	head      models.Thread
+	had       bool
+	answered  map[string]int64
 	asked     []string // addresses and domains that were looked up
 	err       error
+}
+
+func (b *book) ByRules(_ context.Context, list []string) (map[string]deals.Match, error) {
+	return pick(b.taught, list), b.err
+}
+
+func (b *book) ByINNs(_ context.Context, list []string) (map[string]deals.Match, error) {
+	return pick(b.inns, list), b.err
+}
+
+func (b *book) ByPhones(_ context.Context, list []string) (map[string]deals.Match, error) {
+	return pick(b.phones, list), b.err
+}
+
+func (b *book) ClosedDeal(context.Context, int64) (*models.Deal, error) { return b.closed, b.err }
+
+func (b *book) DealsByNumbers(_ context.Context, list []int64) (map[int64]models.Deal, error) {
+	out := map[int64]models.Deal{}
+	for _, n := range list {
+		if d, ok := b.numbered[n]; ok {
+			out[n] = d
+		}
+	}
+	return out, b.err
+}
+
+func (b *book) DealSubjects(context.Context, []int64) (map[int64][]string, error) {
+	return b.subjects, b.err
+}
+
+func (b *book) LastSent(context.Context, int64, []string, time.Time, time.Time) (*int64, error) {
+	return b.last, b.err
+}
+
+func (b *book) ThreadHead(context.Context, int64) (models.Thread, error) { return b.head, b.err }
+
+func (b *book) SubjectInThread(context.Context, int64, string, int64) (bool, error) {
+	return b.had, b.err
+}
+
+func (b *book) DealsOfMessages(context.Context, int64, int64, []string) (map[string]int64, error) {
+	return b.answered, b.err
 }
 
 func (b *book) ByAddresses(_ context.Context, list []string) (map[string]deals.Match, error) {

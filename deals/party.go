@@ -77,6 +77,7 @@ type tie struct {
 	client int64
 	name   string
 	deal   *int64
+	deals  int         // how many deals letters of the thread are tied to: 0, 1 or more
 	best   models.Link // the link that named the deal
 }
 
@@ -89,6 +90,9 @@ func (w *view) addTie(k models.Link) {
 	t := &w.ties[at]
 	if k.Client != nil {
 		t.name = k.Client.Name
+	}
+	if k.DealID != nil && (t.deal == nil || *t.deal != *k.DealID) {
+		t.deals++
 	}
 	if k.DealID != nil && (t.deal == nil || newer(k, t.best)) {
 		t.deal, t.best = k.DealID, k

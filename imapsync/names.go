@@ -17,6 +17,7 @@ import (
 // for, and made if it is not there: «Обработанные письма», «На контроле» and the folder of sent letters.
 type Names struct {
 	Sent, Processed, Control string
+	Private                  string // is never made; "" for none
 }
 
 const (
@@ -87,7 +88,7 @@ func LookUpFolders(ctx context.Context, s Session, names Names) (map[models.Fold
 }
 
 func findFolders(ctx context.Context, s Session, names Names, create bool) (map[models.FolderRole]models.Folder, []string, error) {
-	for _, n := range []string{names.Sent, names.Processed, names.Control} {
+	for _, n := range []string{names.Sent, names.Processed, names.Control, names.Private} {
 		if n != "" && !isServerPath(n) {
 			if err := CheckFolderName(n); err != nil {
 				return nil, nil, err
@@ -106,12 +107,13 @@ func findFolders(ctx context.Context, s Session, names Names, create bool) (map[
 		find func() (Listed, bool)
 		make string
 	}{
+		{models.FolderPrivate, func() (Listed, bool) { return r.private(names.Private) }, ""},
 		{models.FolderSent, func() (Listed, bool) { return r.sent(names.Sent) }, or(names.Sent, defaultSent)},
 		{models.FolderProcessed, func() (Listed, bool) { return r.named(or(names.Processed, defaultProcessed)) }, or(names.Processed, defaultProcessed)},
 		{models.FolderControl, func() (Listed, bool) { return r.named(or(names.Control, defaultControl)) }, or(names.Control, defaultControl)},
 	} {
 		f, ok := want.find()
-		if !ok && !create {
+		if !ok && (!create || want.make == "") {
 			continue
 		}
 		if !ok {
@@ -172,6 +174,14 @@ func (r *resolver) named(name string) (Listed, bool) {
 		}
 	}
 	return Listed{}, false
+}
+
+// private finds the folder for letters that are nobody's business; without a name there is none.
+func (r *resolver) private(name string) (Listed, bool) {
+	if name == "" {
+		return Listed{}, false
+	}
+	return r.named(name)
 }
 
 // path turns the "/" of the config into the server's delimiter.
@@ -244,7 +254,7 @@ func (r *resolver) create(ctx context.Context, name string) (Listed, error) {
 // distinct makes sure that no two roles share a folder, be it under two names: INBOX.X and X are one folder on some
 // servers, and moving from one to the other would never end. The server is asked only about names that may be one.
 func (r *resolver) distinct(ctx context.Context, found map[models.FolderRole]models.Folder) error {
-	roles := []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl}
+	roles := []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl, models.FolderPrivate}
 	for i, role := range roles {
 		for _, before := range roles[:i] {
 			name, other := found[role].Name, found[before].Name

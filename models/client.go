@@ -117,9 +117,14 @@ type LinkMethod string
 // The methods, strongest first.
 const (
 	LinkManual  LinkMethod = "manual"  // a person said so
+	LinkRuled   LinkMethod = "rule"    // a person said so of the sender's (or recipient's) address, see LinkRule
 	LinkThread  LinkMethod = "thread"  // the letter it answers is tied so, and the sender belongs there
+	LinkToken   LinkMethod = "token"   // it holds our mark of a deal, and the sender belongs there
 	LinkAddress LinkMethod = "address" // the sender's (or recipient's) address is a contact's
+	LinkINN     LinkMethod = "inn"     // the new words or the signature name the client's INN
+	LinkPhone   LinkMethod = "phone"   // they name a phone of a contact
 	LinkDomain  LinkMethod = "domain"  // the corporate domain is the client's
+	LinkForward LinkMethod = "forward" // a colleague has forwarded a letter of the client: only ever proposed
 )
 
 // Link ties a letter to a client and, when that is beyond doubt, to a deal. Links are never overwritten: a better one
@@ -133,9 +138,13 @@ type Link struct {
 	DealID       *int64     `gorm:"index:ix_links_deal"` // nil: client level
 	Deal         *Deal      `gorm:"constraint:OnDelete:RESTRICT"`
 	Method       LinkMethod `gorm:"not null;size:20"`
+	Score        int        `gorm:"not null;default:0"` // 0 to 100: how sure the client is; 0 for links made before there were scores
 	Evidence     Phrase     `gorm:"not null;type:text"`
 	Ask          bool       `gorm:"not null;default:false"` // several open deals fit: a person has to choose
 	Actor        string     `gorm:"not null;size:320"`      // "kontrol" or who decided
 	CreatedAt    time.Time  `gorm:"not null"`
 	SupersededAt *time.Time
+	// EndedBy is the person who has ended the link. Such a letter is not tied again by itself. Nil when it holds, or when
+	// Kontrol has found a better one.
+	EndedBy *string `gorm:"size:320"`
 }

@@ -102,6 +102,8 @@ const (
 	EventLetterMoved       EventKind = "letter.moved_by_person"
 	EventLetterGone        EventKind = "letter.gone"
 	EventLetterLinked      EventKind = "letter.linked"
+	EventLetterUnlinked    EventKind = "letter.unlinked"
+	EventRuleRemoved       EventKind = "rule.removed"
 	EventFilingFailed      EventKind = "filing.failed"
 	EventMailboxStopped    EventKind = "mailbox.stopped"
 	EventMailboxReset      EventKind = "mailbox.uidvalidity_reset"

@@ -31,12 +31,13 @@ const (
 	ClassNewsletter Class = "newsletter" // what one sender writes to many
 	ClassInternal   Class = "internal"   // between colleagues
 	ClassOwn        Class = "own"        // of one of us to himself
+	ClassPrivate    Class = "private"    // a person has said that it is none of the department's business: nothing of it is kept
 )
 
 // Classes returns every class, in the order in which they are listed to people.
 func Classes() []Class {
 	return []Class{ClassPerson, ClassBounce, ClassDelayed, ClassDelivered, ClassAutoReply, ClassChallenge, ClassReceipt, ClassFeedback,
-		ClassList, ClassNewsletter, ClassInternal, ClassOwn}
+		ClassList, ClassNewsletter, ClassInternal, ClassOwn, ClassPrivate}
 }
 
 // AboutOurs reports whether such a letter is what a mail system says about a letter of ours: what became of it, not an

@@ -49,6 +49,7 @@ const (
 	FolderSent      FolderRole = "sent"
 	FolderProcessed FolderRole = "processed" // «Обработанные письма»
 	FolderControl   FolderRole = "control"   // «На контроле»
+	FolderPrivate   FolderRole = "private"   // «Команды/Личное»: what a person puts there is forgotten; a mailbox may have none
 )
 
 // Folder is one IMAP mailbox of a Mailbox (the product calls it a folder, as people do), with the cursor of what has

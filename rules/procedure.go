@@ -29,6 +29,7 @@ func procedure() []rule {
 		{"deleted", models.Say("rules.rule.deleted"), []condition{{"marked for deletion", deleted}}, stay},
 		{"moving", models.Say("rules.rule.moving"), []condition{{"a move is under way", moving}}, stay},
 		{"hands_off", models.Say("rules.rule.hands_off"), []condition{{"put here by a person", handsOff}}, stay},
+		{"private", models.Say("rules.rule.private"), []condition{{"private", private}}, stay},
 		{"internal", models.Say("rules.rule.internal"), []condition{{"between colleagues", internal}}, stay},
 		{"bounce", models.Say("rules.rule.bounce"), []condition{{"a bounce", class(models.ClassBounce)}}, stay},
 		{"auto_reply", models.Say("rules.rule.auto_reply"), []condition{{"an auto-reply", class(models.ClassAutoReply)}}, stay},
@@ -61,6 +62,8 @@ func elsewhere(v *view) (bool, models.Trace) {
 		return one(true, models.Say("rules.step.elsewhere", "Folder", models.Say("folder.processed")))
 	case models.FolderControl:
 		return one(true, models.Say("rules.step.elsewhere", "Folder", models.Say("folder.control")))
+	case models.FolderPrivate:
+		return one(true, models.Say("rules.step.elsewhere", "Folder", models.Say("folder.private")))
 	}
 	return one(true, models.Say("rules.step.elsewhere_unknown"))
 }
@@ -84,6 +87,13 @@ func handsOff(v *view) (bool, models.Trace) {
 		return one(false, models.Say("rules.step.untouched"))
 	}
 	return one(true, models.Say("rules.step.hands_off"))
+}
+
+func private(v *view) (bool, models.Trace) {
+	if v.f.Letter.Class != models.ClassPrivate {
+		return false, nil
+	}
+	return one(true, models.Say("rules.step.private"))
 }
 
 func internal(v *view) (bool, models.Trace) {

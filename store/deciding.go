@@ -11,13 +11,13 @@ import (
 // What is read here is only what taking letters in and deciding about them need, in a fixed number of statements for a
 // whole batch.
 
-// KnownLetters returns ID, Fingerprint and ThreadID of the letters with any of the fingerprints, by fingerprint.
+// KnownLetters returns ID, Fingerprint, ThreadID and Class of the letters with any of the fingerprints, by fingerprint.
 func (q *Queries) KnownLetters(ctx context.Context, fingerprints []string) (map[string]models.Letter, error) {
 	out := make(map[string]models.Letter)
-	err := readSet(ctx, q, "read letters by fingerprint", "SELECT id, fingerprint, thread_id FROM letters WHERE fingerprint IN (?)", fingerprints,
+	err := readSet(ctx, q, "read letters by fingerprint", "SELECT id, fingerprint, thread_id, class FROM letters WHERE fingerprint IN (?)", fingerprints,
 		func(r *sql.Rows) error {
 			var l models.Letter
-			err := r.Scan(&l.ID, &l.Fingerprint, &l.ThreadID)
+			err := r.Scan(&l.ID, &l.Fingerprint, &l.ThreadID, &l.Class)
 			out[l.Fingerprint] = l
 			return err
 		})
@@ -70,39 +70,6 @@ func (q *Queries) ThreadsOf(ctx context.Context, letterIDs []int64) ([]int64, er
 		return err
 	})
 	return ids, err
-}
-
-// Owner is the client that an address or a domain belongs to.
-type Owner struct {
-	ContactID  int64 // zero for a domain
-	ClientID   int64
-	ClientName string
-}
-
-// AddressOwners returns to whom the normalised addresses belong, by address.
-func (q *Queries) AddressOwners(ctx context.Context, addresses []string) (map[string]Owner, error) {
-	return q.owners(ctx, "read clients by address", `SELECT contact_points.value, contacts.id, clients.id, clients.name FROM contact_points
-		JOIN contacts ON contacts.id = contact_points.contact_id JOIN clients ON clients.id = contacts.client_id
-		WHERE contact_points.kind = 'email' AND contact_points.value IN (?)`, addresses)
-}
-
-// DomainOwners returns to whom the corporate domains (lower case, A-labels) belong, by domain. Subdomains are not looked
-// for.
-func (q *Queries) DomainOwners(ctx context.Context, domains []string) (map[string]Owner, error) {
-	return q.owners(ctx, "read clients by domain", `SELECT client_domains.domain, 0, clients.id, clients.name FROM client_domains
-		JOIN clients ON clients.id = client_domains.client_id WHERE client_domains.domain IN (?)`, domains)
-}
-
-func (q *Queries) owners(ctx context.Context, doing, text string, keys []string) (map[string]Owner, error) {
-	out := make(map[string]Owner)
-	err := readSet(ctx, q, doing, text, storableAll(keys), func(r *sql.Rows) error {
-		var key string
-		var o Owner
-		err := r.Scan(&key, &o.ContactID, &o.ClientID, &o.ClientName)
-		out[key] = o
-		return err
-	})
-	return out, err
 }
 
 // TiesOfThreads returns, by thread, the current links that tell to whom the threads belong, with Client.Name filled in: of

@@ -19,6 +19,7 @@ func Models() []any {
 		&models.Reference{}, &models.Location{}, &models.Client{}, &models.ClientDomain{}, &models.Contact{},
 		&models.ContactPoint{}, &models.Stage{}, &models.Deal{}, &models.StageChange{}, &models.Link{}, &models.Filing{},
 		&models.Decision{}, &models.Event{}, &models.OAuthToken{},
+		&models.Proposal{}, &models.LinkRule{}, &models.Secret{},
 	}
 }
 

@@ -94,7 +94,7 @@ func (q *Queries) LettersFrom(ctx context.Context, addresses, domains []string, 
 			}
 			var rows []models.Letter
 			err = q.on(ctx).Where("id > ? AND class = ?", afterID, models.ClassPerson).Where(text, args...).
-				Where("NOT EXISTS (SELECT 1 FROM links WHERE links.letter_id = letters.id AND links.superseded_at IS NULL)").
+				Where("NOT EXISTS (SELECT 1 FROM links WHERE links.letter_id = letters.id AND (links.superseded_at IS NULL OR links.ended_by IS NOT NULL))").
 				Order("id").Limit(limit).Find(&rows).Error
 			if err != nil {
 				return err
@@ -186,6 +186,38 @@ func changedOne(res *gorm.DB, doing string) error {
 		return fmt.Errorf("%s: %w", doing, models.ErrNotFound)
 	}
 	return failed(doing, res.Error)
+}
+
+// ForgetLetter takes every word out of a letter: addresses, subject, ids, text, what it names, its links, what was proposed,
+// and what decisions and events say about it. The row stays, as private and for the given reason, so that its copies are
+// known and not taken in again. Its thread forgets the subject when nobody else has it.
+func (tx *Tx) ForgetLetter(ctx context.Context, id int64, reason models.Phrase) error {
+	l, err := tx.Letter(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = tx.setLetter(ctx, id, map[string]any{
+		"message_id": "", "class": models.ClassPrivate, "class_reason": reason, "from_address": "", "from_name": "", "reply_to": models.Strings{},
+		"to": models.Strings{}, "cc": models.Strings{}, "subject": "", "base_subject": "", "date": nil, "text": "", "problems": models.Strings{},
+	})
+	if err != nil {
+		return err
+	}
+	for _, text := range []string{
+		"DELETE FROM letter_references WHERE letter_id = ?", "DELETE FROM proposals WHERE letter_id = ?", "DELETE FROM link_rules WHERE letter_id = ?",
+		"DELETE FROM links WHERE letter_id = ?", "UPDATE decisions SET trace = '[]' WHERE letter_id = ?",
+		"UPDATE events SET text = '', client_id = NULL, deal_id = NULL WHERE letter_id = ?",
+	} {
+		if err := tx.on(ctx).Exec(text, id).Error; err != nil {
+			return failed("forget letter", err)
+		}
+	}
+	if had, err := tx.SubjectInThread(ctx, l.ThreadID, l.BaseSubject, id); had || err != nil {
+		return err
+	}
+	err = tx.on(ctx).Model(&models.Thread{}).Where("id = ? AND base_subject = ?", l.ThreadID, l.BaseSubject).
+		Updates(map[string]any{"base_subject": ""}).Error
+	return failed("forget subject of thread", err)
 }
 
 // Thread returns the thread with the id, or models.ErrNotFound.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -116,6 +117,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		checkFrozenRows(t, db)
 		newLetter(t, db, "after the upgrade", nil)
 		must(t, db.GrantOAuthToken(t.Context(), &models.OAuthToken{Address: "maria@firma.example", Refresh: "sealed"}))
+		teach(t, db)
 		noEmptyTable(t, db)
 		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 			backups, err := filepath.Glob(path + ".backup-v1-????????-??????")
@@ -125,6 +127,23 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 			}
 			checkFrozenRows(t, storetest.Open(t, store.Config{URL: "sqlite:" + backups[0]}))
 		}
+	})
+}
+
+// teach fills the tables that came with the matcher.
+func teach(t *testing.T, db *store.DB) {
+	t.Helper()
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+		id := int64(1)
+		err := tx.AddProposals(ctx, []*models.Proposal{{LetterID: 1, Kind: models.ProposeReview, Key: "1/1", ClientID: &id}})
+		if err != nil {
+			return err
+		}
+		if err := tx.AddLinkRule(ctx, &models.LinkRule{Address: "ivan@romashka.example", ClientID: 1, LetterID: &id, Actor: "anna"}); err != nil {
+			return err
+		}
+		_, err = tx.Secret(ctx, "test")
+		return err
 	})
 }
 

@@ -188,12 +188,12 @@ func (tx *Tx) AddLinks(ctx context.Context, list []*models.Link) error {
 			return failed("store links", err)
 		}
 		rows = append(rows, []any{
-			l.ID, l.LetterID, l.ClientID, l.DealID, string(l.Method), evidence, l.Ask, fitText(l.Actor, 320), instant(l.CreatedAt),
+			l.ID, l.LetterID, l.ClientID, l.DealID, string(l.Method), int64(l.Score), evidence, l.Ask, fitText(l.Actor, 320), instant(l.CreatedAt),
 		})
 	}
 	return tx.insertAll(ctx, "store links", "links", []column{
 		{"id", kindNumber}, {"letter_id", kindNumber}, {"client_id", kindNumber}, {"deal_id", kindNumber}, {"method", kindText},
-		{"evidence", kindText}, {"ask", kindBool}, {"actor", kindText}, {"created_at", kindTime},
+		{"score", kindNumber}, {"evidence", kindText}, {"ask", kindBool}, {"actor", kindText}, {"created_at", kindTime},
 	}, rows)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func (c *cli) clientCommand() *cobra.Command {
-	return c.group("client", "cli.client", c.clientAdd(), c.clientList(), c.clientShow(), c.clientImport())
+	return c.group("client", "cli.client", c.clientAdd(), c.clientList(), c.clientShow(), c.clientImport(), c.clientLink(), c.clientUnlink(), c.clientRules())
 }
 
 // newClient holds the flags of `kontrol client add`.
@@ -23,17 +23,27 @@ type newClient struct {
 	inn, kpp, contact, owner, comment string
 	emails, phones, domains           []string
 	another, dry                      bool
+	letter                            int64        // that introduces the client; 0 for none
+	took                              []fromLetter // what was taken from it
 }
 
 func (c *cli) clientAdd() *cobra.Command {
 	var n newClient
+	var letter string
 	cmd := c.command("add", "cli.client_add", func(cmd *cobra.Command, args []string) error {
+		if letter != "" {
+			if err := c.arguments(cmd, args, 0, 1); err != nil {
+				return err
+			}
+			return c.addFromLetter(cmd.Context(), strings.Join(args, ""), letter, n)
+		}
 		if err := c.arguments(cmd, args, 1, 1); err != nil {
 			return err
 		}
 		return c.addClient(cmd.Context(), args[0], n)
 	})
 	f := cmd.Flags()
+	f.StringVar(&letter, "from-letter", "", c.Text("cli.flag.from_letter"))
 	f.StringVar(&n.inn, "inn", "", c.Text("cli.flag.inn"))
 	f.StringVar(&n.kpp, "kpp", "", c.Text("cli.flag.kpp"))
 	f.StringArrayVar(&n.emails, "email", nil, c.Text("cli.flag.email"))
@@ -128,6 +138,11 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		if err := tx.CreateClient(ctx, &fresh, c.actor()); err != nil {
 			return err
 		}
+		if n.letter != 0 {
+			if err := tx.SettleProposals(ctx, n.letter, c.actor()); err != nil {
+				return err
+			}
+		}
 		card, err = tx.Client(ctx, fresh.ID)
 		return err
 	})
@@ -138,7 +153,7 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 		if err := c.relinkAfter(ctx, n.dry, card.ID); err != nil {
 			return err
 		}
-		return c.out.json(addedJSON{c.clientJSON(card), n.dry})
+		return c.out.json(addedJSON{c.clientJSON(card), n.took, n.dry})
 	}
 	key := models.Say("cli.client_add.done", "Name", card.Name, "ID", card.ID)
 	if n.dry {
@@ -154,7 +169,8 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 // addedJSON is what `kontrol client add --format json` gives.
 type addedJSON struct {
 	clientJSON
-	DryRun bool `json:"dry_run"`
+	Took   []fromLetter `json:"took,omitempty"` // with --from-letter
+	DryRun bool         `json:"dry_run"`
 }
 
 // namesake refuses a client that is known under the same name already.
@@ -175,12 +191,16 @@ func namesakes(ctx context.Context, tx *store.Tx, name string) ([]models.Client,
 
 func (c *cli) clientList() *cobra.Command {
 	var owner, query string
+	var proposed bool
 	var limit int
 	cmd := c.command("list", "cli.client_list", func(cmd *cobra.Command, args []string) error {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
 		return c.read(cmd.Context(), func(q *store.Queries) error {
+			if proposed {
+				return c.listProposed(cmd.Context(), q, limit)
+			}
 			id, err := c.ownerFilter(cmd.Context(), q, owner)
 			if err != nil {
 				return err
@@ -195,6 +215,7 @@ func (c *cli) clientList() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&owner, "owner", "", c.Text("cli.flag.owner_filter"))
 	f.StringVar(&query, "query", "", c.Text("cli.flag.name_query"))
+	f.BoolVar(&proposed, "proposed", false, c.Text("cli.flag.proposed"))
 	f.IntVar(&limit, "limit", 50, c.Text("cli.flag.limit"))
 	c.completeFlag(cmd, "owner", c.completeOwners)
 	return cmd

@@ -34,8 +34,9 @@ func (c *cli) clientShow() *cobra.Command {
 // clientDetailJSON is what `kontrol client show --format json` gives.
 type clientDetailJSON struct {
 	clientJSON
-	Deals   []dealJSON   `json:"deals"`
-	Letters []letterJSON `json:"letters"`
+	Deals   []dealJSON     `json:"deals"`
+	Letters []letterJSON   `json:"letters"`
+	Rules   []linkRuleJSON `json:"rules"`
 }
 
 func (c *cli) showClient(ctx context.Context, q *store.Queries, id int64) error {
@@ -51,8 +52,15 @@ func (c *cli) showClient(ctx context.Context, q *store.Queries, id int64) error 
 	if err != nil {
 		return err
 	}
+	rules, err := q.LinkRules(ctx, id)
+	if err != nil {
+		return err
+	}
 	if c.flags.format == formatJSON {
-		j := clientDetailJSON{clientJSON: c.clientJSON(card), Deals: []dealJSON{}, Letters: []letterJSON{}}
+		j := clientDetailJSON{clientJSON: c.clientJSON(card), Deals: []dealJSON{}, Letters: []letterJSON{}, Rules: []linkRuleJSON{}}
+		for _, r := range rules {
+			j.Rules = append(j.Rules, c.linkRuleJSON(r))
+		}
 		for _, d := range deals {
 			j.Deals = append(j.Deals, c.dealJSON(d))
 		}
@@ -65,6 +73,7 @@ func (c *cli) showClient(ctx context.Context, q *store.Queries, id int64) error 
 		return err
 	}
 	c.tellContacts(card)
+	c.tellLinkRules(rules)
 	c.out.heading(c.Text("cli.client_show.deals"))
 	table := c.dealListing(deals, false)
 	table.empty = "  " + c.Text("cli.client_show.no_deals")

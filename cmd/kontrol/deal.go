@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) dealCommand() *cobra.Command {
-	return c.group("deal", "cli.deal", c.dealAdd(), c.dealList(), c.dealShow(), c.dealStage())
+	return c.group("deal", "cli.deal", c.dealAdd(), c.dealList(), c.dealShow(), c.dealStage(), c.dealLink(), c.dealUnlink())
 }
 
 // newDeal holds the flags of `kontrol deal add`.

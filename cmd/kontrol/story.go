@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"kontrol/models"
 	"kontrol/store"
@@ -16,6 +17,8 @@ type story struct {
 	filings   []models.Filing
 	copies    []models.Location // gone ones too
 	events    []models.Event
+	proposals []models.Proposal // settled ones too
+	rules     []models.LinkRule // that hold about its addresses
 	mailboxes map[int64]models.Mailbox
 	folders   map[int64]models.Folder
 }
@@ -30,6 +33,8 @@ func loadStory(ctx context.Context, q *store.Queries, l models.Letter) (story, e
 		func() (err error) { s.filings, err = q.FilingsOf(ctx, l.ID); return err },
 		func() (err error) { s.copies, err = q.LocationsOf(ctx, l.ID); return err },
 		func() (err error) { s.events, err = q.EventsOf(ctx, l.ID); return err },
+		func() (err error) { s.proposals, err = q.ProposalsOf(ctx, l.ID); return err },
+		func() (err error) { s.rules, err = q.LinkRulesFor(ctx, addressesOf(l)); return err },
 		func() (err error) { s.mailboxes, s.folders, err = loadPlaces(ctx, q); return err },
 	}
 	for _, step := range steps {
@@ -38,6 +43,11 @@ func loadStory(ctx context.Context, q *store.Queries, l models.Letter) (story, e
 		}
 	}
 	return s, nil
+}
+
+// addressesOf are the addresses of a letter about which something may have been taught.
+func addressesOf(l models.Letter) []string {
+	return slices.Concat([]string{l.FromAddress}, l.ReplyTo, l.To, l.Cc)
 }
 
 // loadPlaces returns all mailboxes and folders by id.

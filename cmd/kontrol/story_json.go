@@ -61,15 +61,17 @@ type linkJSON struct {
 	ClientName   string      `json:"client_name"`
 	DealNumber   *int64      `json:"deal_number"`
 	Method       string      `json:"method"`
+	Score        int         `json:"score"`
 	Evidence     *phraseJSON `json:"evidence"`
 	Ask          bool        `json:"ask"`
 	Actor        string      `json:"actor"`
 	CreatedAt    *string     `json:"created_at"`
 	SupersededAt *string     `json:"superseded_at"`
+	EndedBy      *string     `json:"ended_by"`
 }
 
 func (c *cli) linkJSON(l models.Link) linkJSON {
-	j := linkJSON{ClientID: l.ClientID, Method: string(l.Method), Evidence: c.phrase(l.Evidence), Ask: l.Ask, Actor: l.Actor,
+	j := linkJSON{ClientID: l.ClientID, Method: string(l.Method), Score: l.Score, EndedBy: l.EndedBy, Evidence: c.phrase(l.Evidence), Ask: l.Ask, Actor: l.Actor,
 		CreatedAt: stamp(&l.CreatedAt), SupersededAt: stamp(l.SupersededAt)}
 	if l.Client != nil {
 		j.ClientName = l.Client.Name
@@ -172,6 +174,8 @@ type storyJSON struct {
 	Letter    letterJSON     `json:"letter"`
 	Thread    []letterJSON   `json:"thread"`
 	Links     []linkJSON     `json:"links"`
+	Proposals []proposalJSON `json:"proposals"`
+	Rules     []linkRuleJSON `json:"rules"`
 	Decisions []decisionJSON `json:"decisions"`
 	Moves     []moveJSON     `json:"moves"`
 	Copies    []copyJSON     `json:"copies"`
@@ -180,12 +184,18 @@ type storyJSON struct {
 
 func (c *cli) storyJSON(s story) storyJSON {
 	j := storyJSON{Letter: c.letterJSON(s.letter), Thread: []letterJSON{}, Links: []linkJSON{}, Decisions: []decisionJSON{},
-		Moves: []moveJSON{}, Copies: []copyJSON{}, Events: []eventJSON{}}
+		Proposals: []proposalJSON{}, Rules: []linkRuleJSON{}, Moves: []moveJSON{}, Copies: []copyJSON{}, Events: []eventJSON{}}
 	for _, l := range s.thread {
 		j.Thread = append(j.Thread, c.letterJSON(l))
 	}
 	for _, l := range s.links {
 		j.Links = append(j.Links, c.linkJSON(l))
+	}
+	for _, p := range s.proposals {
+		j.Proposals = append(j.Proposals, c.proposalJSON(p))
+	}
+	for _, r := range s.rules {
+		j.Rules = append(j.Rules, c.linkRuleJSON(r))
 	}
 	for _, d := range s.decisions {
 		j.Decisions = append(j.Decisions, c.decisionJSON(s, d))

@@ -14,6 +14,8 @@ func (c *cli) tellStory(s story) error {
 	c.tellLetter(s.letter)
 	c.tellThread(s)
 	c.tellLinks(s.links)
+	c.tellProposals(s.proposals)
+	c.tellLinkRules(s.rules)
 	c.tellDecisions(s)
 	c.tellMoves(s)
 	c.tellCopies(s)
@@ -139,8 +141,15 @@ func (c *cli) tellLink(l models.Link) {
 	}
 	head := c.Text("cli.why.link", "Client", name, "Deal", deal, "Method", models.Say("cli.method."+string(l.Method)),
 		"At", l.CreatedAt, "Actor", actor(l.Actor))
+	if l.Score > 0 {
+		head += c.Text("cli.why.link_score", "Score", l.Score)
+	}
 	if l.SupersededAt != nil {
-		c.out.line("  ", c.out.paint(paintFaint, c.Text("cli.why.link_past", "Link", head, "Until", *l.SupersededAt)))
+		by := ""
+		if l.EndedBy != nil {
+			by = *l.EndedBy
+		}
+		c.out.line("  ", c.out.paint(paintFaint, c.Text("cli.why.link_past", "Link", head, "Until", *l.SupersededAt, "By", by)))
 	} else {
 		c.out.line("  ", head)
 	}

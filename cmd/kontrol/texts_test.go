@@ -73,7 +73,8 @@ func TestEveryStoredWordHasAName(t *testing.T) {
 		models.FilingDone, models.FilingGone, models.FilingFailed, models.FilingCancelled} {
 		keys = append(keys, "cli.filing."+string(s))
 	}
-	for _, m := range []models.LinkMethod{models.LinkManual, models.LinkThread, models.LinkAddress, models.LinkDomain} {
+	for _, m := range []models.LinkMethod{models.LinkManual, models.LinkRuled, models.LinkThread, models.LinkToken, models.LinkAddress,
+		models.LinkINN, models.LinkPhone, models.LinkDomain, models.LinkForward} {
 		keys = append(keys, "cli.method."+string(m))
 	}
 	for _, s := range []models.MailboxState{models.MailboxPaused, models.MailboxStopped, models.MailboxRemoved} {
