@@ -19,6 +19,9 @@ func Models() []any {
 		&models.Reference{}, &models.Location{}, &models.Client{}, &models.ClientDomain{}, &models.Contact{},
 		&models.ContactPoint{}, &models.Stage{}, &models.Deal{}, &models.StageChange{}, &models.Link{}, &models.Filing{},
 		&models.Decision{}, &models.Event{}, &models.OAuthToken{},
+		&models.ClientTag{}, &models.ClientField{}, &models.ClientNote{}, &models.ClientOwner{}, &models.Claim{},
+		&models.Absence{}, &models.ClientMerge{}, &models.ColumnMap{}, &models.ForgetAct{}, &models.ForgottenValue{},
+		&models.ForgetKey{},
 	}
 }
 
