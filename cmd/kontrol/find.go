@@ -162,7 +162,7 @@ func (c *cli) declared() ([]models.Manager, error) {
 	}
 	list := make([]models.Manager, 0, len(cfg.Managers))
 	for _, m := range cfg.Managers {
-		list = append(list, models.Manager{Name: m.Name, Email: m.Email, Role: m.Role, Timezone: m.Timezone, Active: true})
+		list = append(list, models.Manager{Name: m.Name, Email: m.Email, Role: m.Role, Timezone: m.Timezone, Team: m.Team, Active: true})
 	}
 	return list, nil
 }
