@@ -24,6 +24,7 @@ type Config struct {
 	Folders         Folders           `toml:"folders"`
 	Triage          Triage            `toml:"triage"`
 	Private         Private           `toml:"private"`
+	Clients         Clients           `toml:"clients"`
 	Log             Log               `toml:"log"`
 
 	file     string // as given to Load
@@ -69,6 +70,7 @@ type Manager struct {
 	Username string             `toml:"username"` // default: Email
 	Secret
 	Timezone  string      `toml:"timezone"` // default: Config.Timezone
+	Team      string      `toml:"team"`     // "" is a team too: that of all who name none
 	Signature string      `toml:"signature"`
 	Folders   FolderNames `toml:"folders"`
 }
@@ -117,6 +119,23 @@ type Triage struct {
 // Private says which letters are nobody's business: nothing of them is stored.
 type Private struct {
 	Addresses []string `toml:"addresses"` // of people, or "@domain"; normalised by Load
+}
+
+// Visibility says whose clients, deals and letters a manager sees.
+type Visibility string
+
+// The values of Visibility. Administrators see everything, heads at least their team.
+const (
+	SeeOwn  Visibility = "own"  // one's own, and those that are nobody's
+	SeeTeam Visibility = "team" // those of everybody with the same Manager.Team
+	SeeAll  Visibility = "all"
+)
+
+// Clients says how clients are kept.
+type Clients struct {
+	Visibility Visibility `toml:"visibility"`
+	ClaimLimit int        `toml:"claim_limit"` // how many clients a manager may have claimed at a time; 0: no limit
+	ClaimFor   Duration   `toml:"claim_for"`   // how long a claim holds
 }
 
 // LogFormat is how log lines look.

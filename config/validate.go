@@ -39,6 +39,10 @@ func (c *checker) all() {
 	if first := c.cfg.Triage.FirstLook; first.Std() > 20*366*24*time.Hour {
 		c.add("triage.first_look", models.Say("config.too_long", "Value", first.String()))
 	}
+	c.oneOf("clients.visibility", string(c.cfg.Clients.Visibility), []string{string(SeeOwn), string(SeeTeam), string(SeeAll)})
+	if span := c.cfg.Clients.ClaimFor; span.Std() > 20*366*24*time.Hour {
+		c.add("clients.claim_for", models.Say("config.too_long", "Value", span.String()))
+	}
 	c.oneOf("log.level", c.cfg.Log.Level, levels())
 	c.oneOf("log.format", string(c.cfg.Log.Format), []string{string(LogText), string(LogJSON), string(LogAuto)})
 	c.ownFile()

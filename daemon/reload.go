@@ -51,7 +51,7 @@ func syncStaff(ctx context.Context, tx *store.Tx, cfg *config.Config) error {
 	managers := make([]models.Manager, 0, len(cfg.Managers))
 	for _, m := range cfg.Managers {
 		managers = append(managers, models.Manager{
-			Name: m.Name, Email: models.NormalAddress(m.Email), Role: models.ManagerRole(m.Role), Timezone: m.Timezone, Active: true,
+			Name: m.Name, Email: models.NormalAddress(m.Email), Role: models.ManagerRole(m.Role), Timezone: m.Timezone, Team: m.Team, Active: true,
 		})
 	}
 	if err := tx.SyncManagers(ctx, managers); err != nil {

@@ -17,6 +17,9 @@ func (w *work) takeBatch(ctx context.Context, a imapsync.Arrival, read []reading
 	if err != nil {
 		return err
 	}
+	if err := w.strip(ctx, fresh); err != nil {
+		return err
+	}
 	if err := w.prepare(ctx, fresh, back); err != nil {
 		return err
 	}

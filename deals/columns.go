@@ -23,7 +23,48 @@ const (
 	columnDomain
 	columnManager
 	columnComment
+	columnTag
+	columnTemperature
+	columnSkip // left out without a word
+	columnKeep // kept as it is
 )
+
+// columnFields are the words by which people name what a column holds, in the order of the columns.
+func columnFields() []string {
+	return []string{"", "name", "inn", "kpp", "email", "phone", "contact", "position", "domain", "manager", "comment", "tag",
+		"temperature", "skip", "keep"}
+}
+
+// field is the word for a column, "" when it is left out.
+func (c column) field() string { return columnFields()[c] }
+
+// Fields returns the words by which a person says what a column of a table holds: "name", "inn" and so on, "skip" to leave
+// it out, "keep" to keep it as it is.
+func Fields() []string { return columnFields()[1:] }
+
+// FieldOf understands a person's word for what a column holds: one of Fields, or a title that would be recognised.
+func FieldOf(word string) (string, bool) {
+	key := foldTitle(word)
+	if slices.Contains(Fields(), key) {
+		return key, true
+	}
+	for _, t := range columnTitles() {
+		if t.title == key {
+			return t.kind.field(), true
+		}
+	}
+	return "", false
+}
+
+// FoldTitle folds the title of a column as it is compared: lower case, ё as е, signs as blanks, a number at the end taken off.
+func FoldTitle(title string) string { return foldTitle(title) }
+
+// use is what one column is taken for.
+type use struct {
+	kind  column
+	title string
+	named bool // by a person
+}
 
 // columnTitle is one accepted spelling of a column's title, folded as foldTitle folds.
 type columnTitle struct {
@@ -54,12 +95,15 @@ func columnTitles() []columnTitle {
 		{"manager", columnManager}, {"owner", columnManager}, {"responsible", columnManager},
 		{"комментарий", columnComment}, {"примечание", columnComment}, {"заметка", columnComment}, {"заметки", columnComment}, {"описание", columnComment}, {"комментарии", columnComment},
 		{"comment", columnComment}, {"comments", columnComment}, {"note", columnComment}, {"notes", columnComment}, {"description", columnComment},
+		{"теги", columnTag}, {"тег", columnTag}, {"метки", columnTag}, {"интересы", columnTag}, {"tags", columnTag}, {"tag", columnTag}, {"interests", columnTag},
+		{"температура", columnTemperature}, {"теплота", columnTemperature}, {"готовность", columnTemperature}, {"temperature", columnTemperature},
+		{"no", columnSkip}, {"no п п", columnSkip}, {"п п", columnSkip}, {"n п п", columnSkip}, {"ошибка", columnSkip}, {"причина отказа", columnSkip}, {"error", columnSkip},
 	}
 }
 
 // repeatable reports whether several columns of the kind are all read («Телефон 1», «Телефон 2»).
 func (c column) repeatable() bool {
-	return c == columnEmail || c == columnPhone || c == columnDomain || c == columnComment
+	return c == columnEmail || c == columnPhone || c == columnDomain || c == columnComment || c == columnTag || c == columnSkip || c == columnKeep
 }
 
 // foldTitle folds a column title: words in lower case, without a number at the end.
@@ -71,36 +115,42 @@ func foldTitle(s string) string {
 	return strings.Join(words, " ")
 }
 
-// readHeader finds out what each column holds. It reports unknown and repeated columns, and as fatal a first line that
-// has no name column.
-func readHeader(titles []string, line int) (kinds []column, problems []RowError, fatal bool) {
+// readHeader finds out what each column holds; named are the fields that a person has named, by folded title. It reports
+// unknown and repeated columns, and as fatal a line that has no name column. With keep unknown columns are kept.
+func readHeader(titles []string, line int, named map[string]string, keep bool) (uses []use, problems []RowError, fatal bool) {
 	known := columnTitles()
 	seen := map[column]bool{}
 	for _, t := range titles {
-		kind := columnNone
+		u := use{title: strings.Join(strings.Fields(t), " ")}
 		key := foldTitle(t)
-		if at := slices.IndexFunc(known, func(c columnTitle) bool { return c.title == key }); at >= 0 {
-			kind = known[at].kind
+		if field, ok := named[key]; ok {
+			u.kind, u.named = column(max(0, slices.Index(columnFields(), field))), true
+		} else if at := slices.IndexFunc(known, func(c columnTitle) bool { return c.title == key }); at >= 0 {
+			u.kind = known[at].kind
 		}
 		switch {
 		case key == "":
-		case kind == columnNone:
+		case u.kind == columnNone && keep:
+			u.kind = columnKeep
+		case u.kind == columnNone:
 			problems = append(problems, unknownColumn(known, t, key, line))
-		case seen[kind] && !kind.repeatable():
+		case seen[u.kind] && !u.kind.repeatable():
 			problems = append(problems, RowError{Line: line, Value: t, Kept: true, Text: models.Say("deals.import.repeated_column", "Column", t)})
-			kind = columnNone
+			u.kind = columnNone
 		}
-		seen[kind] = true
-		kinds = append(kinds, kind)
+		seen[u.kind] = true
+		uses = append(uses, u)
 	}
-	delete(seen, columnNone)
+	for _, k := range []column{columnNone, columnSkip, columnKeep} {
+		delete(seen, k)
+	}
 	switch {
 	case len(seen) == 0:
-		return nil, []RowError{{Line: line, Text: models.Say("deals.import.no_header", "Known", suggestions(known))}}, true
+		return uses, []RowError{{Line: line, Text: models.Say("deals.import.no_header", "Known", suggestions(known))}}, true
 	case !seen[columnName]:
-		return nil, append(problems, RowError{Line: line, Text: models.Say("deals.import.no_name_column")}), true
+		return uses, append(problems, RowError{Line: line, Text: models.Say("deals.import.no_name_column")}), true
 	}
-	return kinds, problems, false
+	return uses, problems, false
 }
 
 func unknownColumn(known []columnTitle, title, key string, line int) RowError {
@@ -116,7 +166,7 @@ func suggestions(known []columnTitle) []string {
 	var out []string
 	last := columnNone
 	for _, c := range known {
-		if c.kind != last && c.kind != columnName {
+		if c.kind != last && c.kind != columnName && c.kind != columnSkip {
 			out = append(out, c.title)
 		}
 		last = c.kind

@@ -19,6 +19,11 @@ type ClientRow struct {
 	Manager  string   // as written: a name or an address
 	Comment  string
 	Contacts []ContactRow
+
+	Lines       []int // all lines that went into it
+	Tags        []string
+	Temperature models.Temperature
+	Fields      []models.ClientField // columns that a person wanted kept: Name and Value
 }
 
 // ContactRow is one person of a client. Name is "" for an address or phone without a person.
@@ -38,36 +43,18 @@ type RowError struct {
 	Kept  bool          // only a warning: the line was taken in
 }
 
-// ParseClients reads a table of clients: UTF-8 (with or without a byte order mark), UTF-16 with one, or windows-1251;
+// ParseClients reads a table of clients: XLSX, or text in UTF-8 (with or without a byte order mark), UTF-16 with one, or windows-1251;
 // columns divided by semicolon, comma or tab; titles in the first line, in Russian or English, in any order. A line with
 // a mistake is reported and left out, the others are kept; lines with one INN, or one name where the INN does not say
 // otherwise, make one client. It never asks what is stored already: that is the caller's part. A file above 16 MiB is refused, and
 // after a hundred unclosed quotation marks the rest is not read.
 func ParseClients(r io.Reader) ([]ClientRow, []RowError) {
-	text, bad := readText(r)
-	if bad != nil {
-		return nil, []RowError{*bad}
-	}
-	records, problems := splitTable(text)
-	records = slices.DeleteFunc(records, func(r record) bool { return strings.TrimSpace(strings.Join(r.fields, "")) == "" })
-	if len(records) == 0 {
-		return nil, append(problems, RowError{Text: models.Say("deals.import.empty")})
-	}
-	kinds, more, fatal := readHeader(records[0].fields, records[0].line)
-	problems = append(problems, more...)
-	if fatal {
+	t, problems := OpenTable(r, "")
+	if t == nil {
 		return nil, problems
 	}
-	m := newMerger()
-	for _, rec := range records[1:] {
-		row, errs := readRow(rec, kinds)
-		problems = append(problems, errs...)
-		if !slices.ContainsFunc(errs, func(e RowError) bool { return !e.Kept }) {
-			problems = append(problems, m.add(row)...)
-		}
-	}
-	slices.SortStableFunc(problems, func(a, b RowError) int { return a.Line - b.Line })
-	return m.clients, problems
+	p := t.Clients(ReadOptions{})
+	return p.Clients, p.Problems
 }
 
 // rowReader collects one line.
@@ -81,18 +68,18 @@ func (r *rowReader) wrong(value string, kept bool, text models.Phrase) {
 	r.errs = append(r.errs, RowError{Line: r.row.Line, Value: value, Kept: kept, Text: text})
 }
 
-func readRow(rec record, kinds []column) (ClientRow, []RowError) {
-	r := &rowReader{row: ClientRow{Line: rec.line}, contact: ContactRow{Line: rec.line}}
+func readRow(rec record, uses []use) (ClientRow, []RowError) {
+	r := &rowReader{row: ClientRow{Line: rec.line, Lines: []int{rec.line}}, contact: ContactRow{Line: rec.line}}
 	for i, field := range rec.fields {
 		value := strings.Join(strings.Fields(field), " ")
 		if value == "" {
 			continue
 		}
-		if i >= len(kinds) {
+		if i >= len(uses) {
 			r.wrong(value, false, models.Say("deals.import.extra", "Value", value))
 			continue
 		}
-		r.cell(kinds[i], value)
+		r.cell(uses[i], value)
 	}
 	if r.row.Name == "" {
 		r.wrong("", false, models.Say("deals.import.no_name"))
@@ -103,8 +90,8 @@ func readRow(rec record, kinds []column) (ClientRow, []RowError) {
 	return r.row, r.errs
 }
 
-func (r *rowReader) cell(kind column, value string) {
-	switch kind {
+func (r *rowReader) cell(u use, value string) {
+	switch u.kind {
 	case columnName:
 		r.row.Name = value
 	case columnINN:
@@ -125,8 +112,35 @@ func (r *rowReader) cell(kind column, value string) {
 		r.row.Manager = value
 	case columnComment:
 		r.row.Comment = strings.TrimSpace(r.row.Comment + "\n" + value)
-	case columnNone:
+	case columnTag:
+		for _, tag := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",;|", c) }) {
+			if tag = strings.TrimSpace(tag); tag != "" {
+				r.row.Tags = append(r.row.Tags, tag)
+			}
+		}
+	case columnTemperature:
+		t, ok := TemperatureOf(value)
+		if !ok {
+			r.wrong(value, true, models.Say("deals.import.temperature", "Value", value))
+		}
+		r.row.Temperature = t
+	case columnKeep:
+		r.row.Fields = append(r.row.Fields, models.ClientField{Name: u.title, Value: value})
+	case columnNone, columnSkip:
 	}
+}
+
+// TemperatureOf understands a word for how ready a client is to buy, in Russian or English, in any gender.
+func TemperatureOf(word string) (models.Temperature, bool) {
+	word = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(word)), "ё", "е")
+	for t, stem := range map[models.Temperature]string{
+		models.TemperatureCold: "холодн", models.TemperatureWarm: "тепл", models.TemperatureHot: "горяч",
+	} {
+		if word == string(t) || strings.HasPrefix(word, stem) {
+			return t, true
+		}
+	}
+	return "", false
 }
 
 func (r *rowReader) inn(value string) {

@@ -148,6 +148,8 @@ func (m *merger) merge(at int, row ClientRow) []RowError {
 				Text: models.Say("deals.import.conflict", "Column", f.title, "First", c.Line, "Old", *f.have, "Value", *f.add)})
 		}
 	}
+	c.Lines = append(c.Lines, row.Line)
+	fresh = c.addMarks(row) || fresh
 	for _, d := range row.Domains {
 		if _, ok := m.domains[d]; !ok {
 			m.domains[d], fresh = place{at, row.Line}, true
@@ -163,6 +165,24 @@ func (m *merger) merge(at int, row ClientRow) []RowError {
 		warnings = append(warnings, RowError{Line: row.Line, Kept: true, Value: row.Name, Text: models.Say("deals.import.twin_row", "First", c.Line)})
 	}
 	return warnings
+}
+
+// addMarks adds tags, kept columns and the temperature of a further line; what was there first stays.
+func (c *ClientRow) addMarks(row ClientRow) (fresh bool) {
+	for _, t := range row.Tags {
+		if !slices.Contains(c.Tags, t) {
+			c.Tags, fresh = append(c.Tags, t), true
+		}
+	}
+	for _, f := range row.Fields {
+		if !slices.ContainsFunc(c.Fields, func(x models.ClientField) bool { return x.Name == f.Name }) {
+			c.Fields, fresh = append(c.Fields, f), true
+		}
+	}
+	if c.Temperature == "" && row.Temperature != "" {
+		c.Temperature, fresh = row.Temperature, true
+	}
+	return fresh
 }
 
 // addContact adds a contact, or what is new of one that is there: the same person by name or by an address.

@@ -28,14 +28,7 @@ type record struct {
 
 // readText reads a whole table as UTF-8: a byte order mark decides (UTF-8, UTF-16), else what is not valid UTF-8 is taken
 // as windows-1251, which is what spreadsheets here write.
-func readText(r io.Reader) (string, *RowError) {
-	b, err := io.ReadAll(io.LimitReader(r, maxTable+1))
-	if err != nil {
-		return "", &RowError{Text: models.Say("deals.import.unreadable", "Error", err.Error())}
-	}
-	if len(b) > maxTable {
-		return "", &RowError{Text: models.Say("deals.import.too_large", "Megabytes", maxTable>>20)}
-	}
+func readText(b []byte) (string, *RowError) {
 	decoder := charmap.Windows1251.NewDecoder()
 	switch {
 	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}), bytes.HasPrefix(b, []byte{0xFF, 0xFE}):

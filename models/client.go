@@ -14,6 +14,9 @@ type Client struct {
 	Comment   string    `gorm:"not null;type:text"`
 	CreatedAt time.Time `gorm:"not null"`
 	UpdatedAt time.Time `gorm:"not null"`
+
+	Temperature Temperature `gorm:"not null;size:10"`
+	ForgottenAt *time.Time  // when the personal data was destroyed; the row and its deals stay under a pseudonym
 }
 
 // ClientDomain is a corporate mail domain of a client. A free-mail domain is never one.

@@ -111,6 +111,14 @@ const (
 	EventDealCreated       EventKind = "deal.created"
 	EventDealStage         EventKind = "deal.stage"
 	EventLetterQuarantined EventKind = "letter.quarantined"
+	EventClientAssigned    EventKind = "client.assigned"
+	EventClientClaimed     EventKind = "client.claimed"
+	EventClientReleased    EventKind = "client.released"
+	EventClientTagged      EventKind = "client.tagged"
+	EventClientTemperature EventKind = "client.temperature"
+	EventClientMerged      EventKind = "client.merged"
+	EventClientUnmerged    EventKind = "client.unmerged"
+	EventClientForgotten   EventKind = "client.forgotten"
 )
 
 // Event is something business-visible that happened. Events are only ever added. Reports are pure functions over them.

@@ -26,6 +26,7 @@ type Manager struct {
 	Active    bool        `gorm:"not null"`
 	CreatedAt time.Time   `gorm:"not null"`
 	UpdatedAt time.Time   `gorm:"not null"`
+	Team      string      `gorm:"not null;size:100"` // those of one team see each other's clients where the config says "team"
 }
 
 // NormalAddress brings an e-mail address to the form under which addresses are compared: trimmed of blanks and angle

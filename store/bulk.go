@@ -37,6 +37,9 @@ func (q *Queries) bound(text string) string {
 
 // each calls scan for each row that the query gives. In the text, "IN (?)" stands for a set made by values.
 func (q *Queries) each(ctx context.Context, doing, text string, scan func(*sql.Rows) error, args ...any) error {
+	if err := q.notShown(); err != nil {
+		return err
+	}
 	begin := time.Now()
 	text = q.bound(q.sets(text))
 	n, err := q.scanAll(ctx, text, scan, args)

@@ -26,6 +26,9 @@ type ClientCard struct {
 	models.Client
 	Contacts []ContactCard
 	Domains  []models.ClientDomain
+	Tags     []models.ClientTag
+	Fields   []models.ClientField // columns of imported tables that were kept as they are
+	Claim    *models.Claim        // the one that holds now, with Manager filled in; nil when there is none
 }
 
 // ClientsByAddresses returns the contact points of the normalised addresses that belong to clients, by address, with
@@ -88,21 +91,53 @@ func (q *Queries) Clients(ctx context.Context, ids []int64) ([]ClientCard, error
 	if err != nil {
 		return nil, failed("read contact points", err)
 	}
-	pointsOf := group(points, func(p models.ContactPoint) int64 { return p.ContactID })
-	contactsOf := group(contacts, func(c models.Contact) int64 { return c.ClientID })
-	domainsOf := group(domains, func(d models.ClientDomain) int64 { return d.ClientID })
+	tags, err := findIn[models.ClientTag](q.on(ctx), "client_id", ids, byIDOrder)
+	if err != nil {
+		return nil, failed("read tags", err)
+	}
+	fields, err := findIn[models.ClientField](q.on(ctx), "client_id", ids, byIDOrder)
+	if err != nil {
+		return nil, failed("read client fields", err)
+	}
+	claims, err := q.claimsOn(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	parts := cardParts{points, contacts, domains, tags, fields, claims}
 	slices.SortFunc(clients, func(a, b models.Client) int {
 		return cmp.Or(cmp.Compare(a.NameKey, b.NameKey), cmp.Compare(a.ID, b.ID))
 	})
+	return parts.cards(clients), nil
+}
+
+// cardParts is what cards are made of, for many clients.
+type cardParts struct {
+	points   []models.ContactPoint
+	contacts []models.Contact
+	domains  []models.ClientDomain
+	tags     []models.ClientTag
+	fields   []models.ClientField
+	claims   map[int64]models.Claim
+}
+
+func (p cardParts) cards(clients []models.Client) []ClientCard {
+	pointsOf := group(p.points, func(p models.ContactPoint) int64 { return p.ContactID })
+	contactsOf := group(p.contacts, func(c models.Contact) int64 { return c.ClientID })
+	domainsOf := group(p.domains, func(d models.ClientDomain) int64 { return d.ClientID })
+	tagsOf := group(p.tags, func(t models.ClientTag) int64 { return t.ClientID })
+	fieldsOf := group(p.fields, func(f models.ClientField) int64 { return f.ClientID })
 	cards := make([]ClientCard, 0, len(clients))
 	for _, c := range clients {
-		card := ClientCard{Client: c, Domains: domainsOf[c.ID]}
+		card := ClientCard{Client: c, Domains: domainsOf[c.ID], Tags: tagsOf[c.ID], Fields: fieldsOf[c.ID]}
+		if claim, ok := p.claims[c.ID]; ok {
+			card.Claim = &claim
+		}
 		for _, contact := range contactsOf[c.ID] {
 			card.Contacts = append(card.Contacts, ContactCard{Contact: contact, Points: pointsOf[contact.ID]})
 		}
 		cards = append(cards, card)
 	}
-	return cards, nil
+	return cards
 }
 
 func byIDOrder(g *gorm.DB) *gorm.DB { return g.Order("id") }
@@ -133,27 +168,67 @@ func (q *Queries) FindClients(ctx context.Context, query string, limit int) ([]m
 			WHERE contact_points.value LIKE ? ESCAPE '!')`, like(address))
 	}
 	var rows []models.Client
-	err := g.Where(where).Preload("Owner").Order("name_key, id").Limit(limit).Find(&rows).Error
+	err := g.Where(where).Where("forgotten_at IS NULL").Preload("Owner").Order("name_key, id").Limit(limit).Find(&rows).Error
 	return rows, failed("find clients", err)
 }
 
-// ClientFilter narrows ListClients. The zero value lists all.
+// ClientFilter narrows ListClients. The zero value lists all but the forgotten.
 type ClientFilter struct {
-	OwnerID int64  // only those of this manager
-	Query   string // part of the name, see names.Key
+	OwnerID     int64              // only those of this manager
+	Query       string             // part of the name, see names.Key
+	Tags        []string           // only those with all of these tags
+	Temperature models.Temperature // only those; "" means any
+	ClaimedBy   int64              // only those that this manager has claimed
+	Claimed     bool               // only those that anybody has claimed
+	Free        bool               // only those without owner and claim
+	NoDeal      bool               // only those without an open deal
+	Forgotten   bool               // also those whose data was destroyed
 }
 
 // ListClients returns clients by name with Owner filled in, at most limit of them after the first offset ones.
 func (q *Queries) ListClients(ctx context.Context, f ClientFilter, limit, offset int) ([]models.Client, error) {
-	g := q.on(ctx).Preload("Owner").Order("name_key, id").Limit(limit).Offset(offset)
+	g := f.where(q, q.on(ctx)).Preload("Owner").Order("name_key, id").Limit(limit).Offset(offset)
+	var rows []models.Client
+	return rows, failed("list clients", g.Find(&rows).Error)
+}
+
+// CountClients returns how many clients the filter takes.
+func (q *Queries) CountClients(ctx context.Context, f ClientFilter) (int, error) {
+	var n int64
+	err := f.where(q, q.on(ctx)).Model(&models.Client{}).Count(&n).Error
+	return int(n), failed("count clients", err)
+}
+
+func (f ClientFilter) where(q *Queries, g *gorm.DB) *gorm.DB {
+	const claimed = `id IN (SELECT client_id FROM claims WHERE ended_at IS NULL AND expires_at > ?`
+	if !f.Forgotten {
+		g = g.Where("forgotten_at IS NULL")
+	}
 	if f.OwnerID != 0 {
 		g = g.Where("owner_id = ?", f.OwnerID)
 	}
 	if key := names.Key(f.Query); key != "" {
 		g = g.Where("name_key LIKE ? ESCAPE '!'", like(key))
 	}
-	var rows []models.Client
-	return rows, failed("list clients", g.Find(&rows).Error)
+	for _, t := range f.Tags {
+		g = g.Where("id IN (SELECT client_id FROM client_tags WHERE tag_key = ?)", TagKey(t))
+	}
+	if f.Temperature != "" {
+		g = g.Where("temperature = ?", f.Temperature)
+	}
+	if f.ClaimedBy != 0 {
+		g = g.Where(claimed+" AND manager_id = ?)", q.now(), f.ClaimedBy)
+	}
+	if f.Claimed {
+		g = g.Where(claimed+")", q.now())
+	}
+	if f.Free {
+		g = g.Where("owner_id IS NULL").Where("NOT "+claimed+")", q.now())
+	}
+	if f.NoDeal {
+		g = g.Where("id NOT IN (SELECT client_id FROM deals JOIN stages ON stages.code = deals.stage_code WHERE stages.kind = ?)", models.StageOpen)
+	}
+	return g
 }
 
 // CreateClient stores a client with its contacts, their points and its domains, sets all IDs, and records the event
@@ -184,6 +259,9 @@ func (tx *Tx) CreateClient(ctx context.Context, c *ClientCard, actor string) err
 			return err
 		}
 	}
+	if err := tx.createMarks(ctx, &card, actor); err != nil {
+		return err
+	}
 	key := fmt.Sprintf("client/%d", card.ID)
 	_, err := tx.AddEvent(ctx, &models.Event{
 		Kind: models.EventClientCreated, Actor: actor, DedupeKey: &key, ClientID: &card.ID,
@@ -193,6 +271,30 @@ func (tx *Tx) CreateClient(ctx context.Context, c *ClientCard, actor string) err
 		*c = card
 	}
 	return err
+}
+
+// createMarks stores the tags, the kept columns and the first owner of a new client.
+func (tx *Tx) createMarks(ctx context.Context, card *ClientCard, actor string) error {
+	for i := range card.Tags {
+		card.Tags[i].ClientID = card.ID
+	}
+	if len(card.Tags) > 0 {
+		if err := tx.on(ctx).Omit("Client").Create(&card.Tags).Error; err != nil {
+			return failed("tag client", err)
+		}
+	}
+	for i := range card.Fields {
+		card.Fields[i].ClientID = card.ID
+	}
+	if len(card.Fields) > 0 {
+		if err := tx.on(ctx).Omit("Client").Create(&card.Fields).Error; err != nil {
+			return failed("store client fields", err)
+		}
+	}
+	if card.OwnerID == nil {
+		return nil
+	}
+	return tx.beginOwner(ctx, card.ID, *card.OwnerID, models.OwnerCreated, "", actor)
 }
 
 func (tx *Tx) createContact(ctx context.Context, clientID int64, c *ContactCard) error {
@@ -221,6 +323,16 @@ func normalCard(c ClientCard) ClientCard {
 	c.NameKey = names.Key(c.Name)
 	if c.INN != nil && *c.INN == "" {
 		c.INN = nil
+	}
+	c.Claim, c.ForgottenAt = nil, nil
+	var tags []string
+	for _, t := range c.Tags {
+		tags = append(tags, t.Tag)
+	}
+	c.Tags = newTags(0, tags)
+	c.Fields = slices.Clone(c.Fields)
+	for i, f := range c.Fields {
+		c.Fields[i] = models.ClientField{Name: f.Name, Value: f.Value}
 	}
 	c.Domains = slices.Clone(c.Domains)
 	for i, d := range c.Domains {

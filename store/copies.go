@@ -19,6 +19,9 @@ const copyColumns = "uid || ' ' || flags"
 // ascending by UID; last 0 means to the end. It is made for folders of hundreds of thousands of letters: the database hands
 // the list over in one piece, and copies with equal flags share them.
 func (q *Queries) Copies(ctx context.Context, folderID int64, uidValidity, first, last uint32) ([]models.Copy, error) {
+	if err := q.notShown(); err != nil {
+		return nil, err
+	}
 	if last == 0 {
 		last = math.MaxUint32
 	}

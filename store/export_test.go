@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -20,6 +21,9 @@ func Models() []any {
 		&models.ContactPoint{}, &models.Stage{}, &models.Deal{}, &models.StageChange{}, &models.Link{}, &models.Filing{},
 		&models.Decision{}, &models.Event{}, &models.OAuthToken{},
 		&models.Proposal{}, &models.LinkRule{}, &models.Secret{},
+		&models.ClientTag{}, &models.ClientField{}, &models.ClientNote{}, &models.ClientOwner{}, &models.Claim{},
+		&models.Absence{}, &models.ClientMerge{}, &models.ColumnMap{}, &models.ForgetAct{}, &models.ForgottenValue{},
+		&models.ForgetKey{},
 	}
 }
 
@@ -91,3 +95,9 @@ func Checkpoint(ctx context.Context, db *DB) (busy, log int, err error) {
 	err = db.writeSQL.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done)
 	return busy, log, err
 }
+
+// HasColumn reports whether a table has a column.
+func HasColumn(db *DB, table, column string) bool { return db.read.Migrator().HasColumn(table, column) }
+
+// Merges reports whether a merge of clients moves the rows of a table.
+func Merges(table string) bool { return slices.Contains(clientTables(), table) }

@@ -12,7 +12,7 @@ import (
 
 // ExtendClient adds to a client what the card has and the client has not: contacts, their addresses and phones, domains;
 // and INN, KPP, owner and comment where the client has none. Nothing that is stored is changed or removed. A contact of
-// the card is the stored one with the same address, phone or name. It reports whether anything was added, and makes *c
+// the card is the stored one with the same address, phone or name; tags and kept columns are added too. It reports whether anything was added, and makes *c
 // the whole stored client. When an INN, a domain, an address or a phone belongs to another client, nothing is stored and
 // it returns models.ErrDuplicate with a phrase; models.ErrNotFound when there is no such client.
 func (tx *Tx) ExtendClient(ctx context.Context, id int64, c *ClientCard) (bool, error) {
@@ -57,7 +57,38 @@ func missingFrom(stored, card ClientCard) ClientCard {
 		}
 	}
 	card.Contacts = contacts
+	card.Tags = slices.DeleteFunc(card.Tags, func(t models.ClientTag) bool {
+		return slices.ContainsFunc(stored.Tags, func(s models.ClientTag) bool { return s.TagKey == t.TagKey })
+	})
+	card.Fields = slices.DeleteFunc(card.Fields, func(f models.ClientField) bool {
+		return slices.ContainsFunc(stored.Fields, func(s models.ClientField) bool { return s.Name == f.Name })
+	})
 	return card
+}
+
+// adds reports whether there is anything in the missing part of a card that the stored client would get.
+func adds(stored, missing ClientCard) bool {
+	return len(missing.Domains)+len(missing.Contacts)+len(missing.Tags)+len(missing.Fields)+len(missingValues(stored, missing)) > 0
+}
+
+func missingValues(stored, missing ClientCard) map[string]any {
+	values := map[string]any{}
+	if missing.INN != nil {
+		values["inn"] = *missing.INN
+	}
+	if stored.KPP == "" && missing.KPP != "" {
+		values["kpp"] = missing.KPP
+	}
+	if stored.OwnerID == nil && missing.OwnerID != nil {
+		values["owner_id"] = *missing.OwnerID
+	}
+	if stored.Comment == "" && missing.Comment != "" {
+		values["comment"] = missing.Comment
+	}
+	if stored.Temperature == "" && missing.Temperature != "" {
+		values["temperature"] = missing.Temperature
+	}
+	return values
 }
 
 func (c ContactCard) has(p models.ContactPoint) bool {
@@ -75,24 +106,9 @@ func foldName(s string) string {
 }
 
 func (tx *Tx) addMissing(ctx context.Context, stored, missing ClientCard) (bool, error) {
-	added := len(missing.Domains) > 0 || len(missing.Contacts) > 0
-	values := map[string]any{}
-	if missing.INN != nil {
-		values["inn"] = *missing.INN
-	}
-	if stored.KPP == "" && missing.KPP != "" {
-		values["kpp"] = missing.KPP
-	}
-	if stored.OwnerID == nil && missing.OwnerID != nil {
-		values["owner_id"] = *missing.OwnerID
-	}
-	if stored.Comment == "" && missing.Comment != "" {
-		values["comment"] = missing.Comment
-	}
+	values := missingValues(stored, missing)
 	if len(values) > 0 {
-		added = true
-		res := tx.on(ctx).Model(&models.Client{}).Where("id = ?", stored.ID).Updates(values)
-		if err := changedOne(res, "extend client"); err != nil {
+		if err := tx.updateClient(ctx, stored.ID, values); err != nil {
 			return false, err
 		}
 	}
@@ -107,7 +123,11 @@ func (tx *Tx) addMissing(ctx context.Context, stored, missing ClientCard) (bool,
 			return false, err
 		}
 	}
-	return added, nil
+	missing.ID = stored.ID
+	if values["owner_id"] == nil {
+		missing.OwnerID = nil
+	}
+	return adds(stored, missing) || len(values) > 0, tx.createMarks(ctx, &missing, "")
 }
 
 // addContact stores a new contact, or further points of a stored one.

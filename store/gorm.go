@@ -32,6 +32,12 @@ func openGorm(d gorm.Dialector, db *DB) (*gorm.DB, error) {
 	if err := g.Callback().Update().Before("gorm:update").Register("kontrol:fit", fitUpdated); err != nil {
 		return nil, fmt.Errorf("prepare gorm: %w", err)
 	}
+	if err := g.Callback().Query().Before("gorm:query").Register("kontrol:narrow", narrow); err != nil {
+		return nil, fmt.Errorf("prepare gorm: %w", err)
+	}
+	if err := g.Callback().Row().Before("gorm:row").Register("kontrol:narrow", narrow); err != nil {
+		return nil, fmt.Errorf("prepare gorm: %w", err)
+	}
 	return g, nil
 }
 

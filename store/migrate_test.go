@@ -118,6 +118,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		newLetter(t, db, "after the upgrade", nil)
 		must(t, db.GrantOAuthToken(t.Context(), &models.OAuthToken{Address: "maria@firma.example", Refresh: "sealed"}))
 		teach(t, db)
+		keepClients(t, db)
 		noEmptyTable(t, db)
 		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 			backups, err := filepath.Glob(path + ".backup-v1-????????-??????")
@@ -145,6 +146,28 @@ func teach(t *testing.T, db *store.DB) {
 		_, err = tx.Secret(ctx, "test")
 		return err
 	})
+}
+
+// keepClients puts a row into every table of clients that came after the first version.
+func keepClients(t *testing.T, db *store.DB) {
+	t.Helper()
+	c, _ := writeAbout(t, db)
+	free := createClient(t, db, card("free", "", "", ""))
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+		at := time.Now()
+		return errors.Join(second(tx.Claim(ctx, store.ClaimRequest{ClientID: free.ID, ManagerID: 1, For: time.Hour})),
+			tx.AddAbsence(ctx, &models.Absence{ManagerID: 1, StartsAt: at, EndsAt: at.Add(time.Hour)}),
+			tx.SaveColumnMap(ctx, models.ColumnMap{HeaderKey: "x"}))
+	})
+	gone := createClient(t, db, card("gone", "", "gone@gone.example", ""))
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
+		return second(tx.ForgetClient(ctx, store.Forgetting{ClientID: gone.ID, Pseudonym: "x", Number: "x"}))
+	})
+	owners, err := db.Read().OwnersOf(t.Context(), 1)
+	must(t, err)
+	if len(owners) != 1 || owners[0].Reason != models.OwnerBefore || c.ID == 0 {
+		t.Errorf("owners known before: %+v", owners)
+	}
 }
 
 func checkFrozenRows(t *testing.T, db *store.DB) {

@@ -51,7 +51,7 @@ func (tx *Tx) SyncManagers(ctx context.Context, declared []models.Manager) error
 		delete(known, m.Email)
 		if ok {
 			m.ID, m.CreatedAt = old.ID, old.CreatedAt
-			err = tx.setManager(ctx, m.ID, map[string]any{"name": m.Name, "role": m.Role, "timezone": m.Timezone, "active": true})
+			err = tx.setManager(ctx, m.ID, map[string]any{"name": m.Name, "role": m.Role, "timezone": m.Timezone, "team": m.Team, "active": true})
 		} else {
 			m.ID = 0
 			err = failed("add manager", tx.on(ctx).Create(m).Error)

@@ -27,9 +27,11 @@ type Queries struct {
 	g     *gorm.DB
 	now   func() time.Time
 	ready func(ctx context.Context, text string) *sql.Stmt // nil outside of a transaction, see Tx.prepared
+
+	viewer *Viewer // nil: everything is seen; see As
 }
 
-func (q *Queries) on(ctx context.Context) *gorm.DB { return q.g.WithContext(ctx) }
+func (q *Queries) on(ctx context.Context) *gorm.DB { return q.g.WithContext(q.asViewer(ctx)) }
 
 // Tx is a transaction: all of Queries and everything that can be written. It is valid only inside the function that was
 // given it, and only in that function's goroutine.

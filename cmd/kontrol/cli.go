@@ -59,6 +59,8 @@ type cli struct {
 	flags globalFlags
 	conf  settings
 	log   *slog.Logger
+
+	acting string // the address of the person in whose name a command runs; "" for who is at the terminal
 }
 
 // globalFlags are the flags that every command has.
@@ -66,6 +68,7 @@ type globalFlags struct {
 	config  string
 	format  string
 	lang    string
+	as      string // the manager in whose name is looked; "" sees everything
 	noColor bool
 	verbose bool
 }

@@ -15,14 +15,17 @@ import (
 )
 
 func (c *cli) clientCommand() *cobra.Command {
-	return c.group("client", "cli.client", c.clientAdd(), c.clientList(), c.clientShow(), c.clientImport(), c.clientLink(), c.clientUnlink(), c.clientRules())
+	return c.group("client", "cli.client", c.clientAdd(), c.clientList(), c.clientShow(), c.clientImport(), c.clientTag(), c.clientTemperature(),
+		c.clientNote(), c.clientContact(), c.clientAssign(), c.clientClaim(), c.clientDuplicates(), c.clientMerge(), c.clientLink(),
+		c.clientUnlink(), c.clientRules(), c.clientExport(), c.clientForget())
 }
 
 // newClient holds the flags of `kontrol client add`.
 type newClient struct {
 	inn, kpp, contact, owner, comment string
-	emails, phones, domains           []string
-	another, dry                      bool
+	emails, phones, domains, tags     []string
+	temperature                       string
+	another, readmit, dry             bool
 	letter                            int64        // that introduces the client; 0 for none
 	took                              []fromLetter // what was taken from it
 }
@@ -52,6 +55,9 @@ func (c *cli) clientAdd() *cobra.Command {
 	f.StringArrayVar(&n.domains, "domain", nil, c.Text("cli.flag.domain"))
 	f.StringVar(&n.owner, "owner", "", c.Text("cli.flag.owner"))
 	f.StringVar(&n.comment, "comment", "", c.Text("cli.flag.comment"))
+	f.StringArrayVar(&n.tags, "tag", nil, c.Text("cli.flag.tag"))
+	f.StringVar(&n.temperature, "temperature", "", c.Text("cli.flag.temperature"))
+	f.BoolVar(&n.readmit, "readmit", false, c.Text("cli.flag.readmit"))
 	f.BoolVar(&n.another, "another", false, c.Text("cli.flag.another"))
 	f.BoolVar(&n.dry, "dry-run", false, c.Text("cli.flag.dry_run"))
 	c.completeFlag(cmd, "owner", c.completeOwners)
@@ -106,6 +112,16 @@ func (c *cli) card(name string, n newClient) (store.ClientCard, error) {
 		}
 		card.Domains = append(card.Domains, models.ClientDomain{Domain: a})
 	}
+	for _, t := range n.tags {
+		card.Tags = append(card.Tags, models.ClientTag{Tag: t})
+	}
+	if n.temperature != "" {
+		t, err := c.temperature(n.temperature)
+		if p, told := models.PhraseOf(err); told {
+			wrong = append(wrong, p)
+		}
+		card.Temperature = t
+	}
 	if contact.Name != "" || len(contact.Points) > 0 {
 		card.Contacts = []store.ContactCard{contact}
 	}
@@ -134,6 +150,9 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 			if err := c.namesake(ctx, tx, name); err != nil {
 				return err
 			}
+		}
+		if err := c.admit(ctx, tx, fresh, n.readmit); err != nil {
+			return err
 		}
 		if err := tx.CreateClient(ctx, &fresh, c.actor()); err != nil {
 			return err
@@ -166,6 +185,33 @@ func (c *cli) addClient(ctx context.Context, name string, n newClient) error {
 	return c.out.err
 }
 
+// admit refuses what was destroyed on demand, or takes it off that list when the person has come back.
+func (c *cli) admit(ctx context.Context, tx *store.Tx, card store.ClientCard, readmit bool) error {
+	var values []string
+	if card.INN != nil {
+		values = append(values, *card.INN)
+	}
+	for _, d := range card.Domains {
+		values = append(values, d.Domain)
+	}
+	for _, k := range card.Contacts {
+		for _, p := range k.Points {
+			values = append(values, p.Value)
+		}
+	}
+	if readmit {
+		_, err := tx.Remember(ctx, values)
+		return err
+	}
+	forgotten, err := tx.Forgotten(ctx, values)
+	for _, v := range values {
+		if act := forgotten[v]; act != "" {
+			return told(models.Say("store.forgotten", "Value", v, "Act", act))
+		}
+	}
+	return err
+}
+
 // addedJSON is what `kontrol client add --format json` gives.
 type addedJSON struct {
 	clientJSON
@@ -189,23 +235,30 @@ func namesakes(ctx context.Context, tx *store.Tx, name string) ([]models.Client,
 	return slices.DeleteFunc(found, func(x models.Client) bool { return x.NameKey != key }), err
 }
 
+// clientFilter holds the flags of `kontrol client list`.
+type clientFilter struct {
+	owner, query, temperature, claimedBy string
+	tags                                 []string
+	claimed, free, noDeal, forgotten     bool
+	proposed                             bool // those whom the program proposes
+	limit                                int
+}
+
 func (c *cli) clientList() *cobra.Command {
-	var owner, query string
-	var proposed bool
-	var limit int
+	var x clientFilter
 	cmd := c.command("list", "cli.client_list", func(cmd *cobra.Command, args []string) error {
 		if err := c.arguments(cmd, args, 0, 0); err != nil {
 			return err
 		}
 		return c.read(cmd.Context(), func(q *store.Queries) error {
-			if proposed {
-				return c.listProposed(cmd.Context(), q, limit)
+			if x.proposed {
+				return c.listProposed(cmd.Context(), q, x.limit)
 			}
-			id, err := c.ownerFilter(cmd.Context(), q, owner)
+			f, err := c.clientsWanted(cmd.Context(), q, x)
 			if err != nil {
 				return err
 			}
-			found, err := q.ListClients(cmd.Context(), store.ClientFilter{OwnerID: id, Query: query}, rowLimit(limit), 0)
+			found, err := q.ListClients(cmd.Context(), f, rowLimit(x.limit), 0)
 			if err != nil {
 				return err
 			}
@@ -213,12 +266,38 @@ func (c *cli) clientList() *cobra.Command {
 		})
 	})
 	f := cmd.Flags()
-	f.StringVar(&owner, "owner", "", c.Text("cli.flag.owner_filter"))
-	f.StringVar(&query, "query", "", c.Text("cli.flag.name_query"))
-	f.BoolVar(&proposed, "proposed", false, c.Text("cli.flag.proposed"))
-	f.IntVar(&limit, "limit", 50, c.Text("cli.flag.limit"))
+	f.StringVar(&x.owner, "owner", "", c.Text("cli.flag.owner_filter"))
+	f.StringVar(&x.query, "query", "", c.Text("cli.flag.name_query"))
+	f.StringArrayVar(&x.tags, "tag", nil, c.Text("cli.flag.tag_filter"))
+	f.StringVar(&x.temperature, "temperature", "", c.Text("cli.flag.temperature_filter"))
+	f.BoolVar(&x.claimed, "claimed", false, c.Text("cli.flag.claimed"))
+	f.StringVar(&x.claimedBy, "claimed-by", "", c.Text("cli.flag.claimed_by"))
+	f.BoolVar(&x.free, "free", false, c.Text("cli.flag.free"))
+	f.BoolVar(&x.noDeal, "no-deal", false, c.Text("cli.flag.no_deal"))
+	f.BoolVar(&x.forgotten, "forgotten", false, c.Text("cli.flag.forgotten"))
+	f.BoolVar(&x.proposed, "proposed", false, c.Text("cli.flag.proposed"))
+	f.IntVar(&x.limit, "limit", 50, c.Text("cli.flag.limit"))
 	c.completeFlag(cmd, "owner", c.completeOwners)
+	c.completeFlag(cmd, "claimed-by", c.completeOwners)
+	c.completeFlag(cmd, "tag", c.completeTags)
+	c.completeWords(cmd, "temperature", temperatures()...)
 	return cmd
+}
+
+// clientsWanted turns the flags into what the store asks for.
+func (c *cli) clientsWanted(ctx context.Context, q *store.Queries, x clientFilter) (store.ClientFilter, error) {
+	f := store.ClientFilter{Query: x.query, Tags: x.tags, Claimed: x.claimed, Free: x.free, NoDeal: x.noDeal, Forgotten: x.forgotten}
+	var err error
+	if f.OwnerID, err = c.ownerFilter(ctx, q, x.owner); err != nil {
+		return f, err
+	}
+	if f.ClaimedBy, err = c.ownerFilter(ctx, q, x.claimedBy); err != nil {
+		return f, err
+	}
+	if x.temperature != "" {
+		f.Temperature, err = c.temperature(x.temperature)
+	}
+	return f, err
 }
 
 func (c *cli) listClients(ctx context.Context, q *store.Queries, found []models.Client) error {
@@ -234,6 +313,7 @@ func (c *cli) listClients(ctx context.Context, q *store.Queries, found []models.
 		{title: "№", right: true}, {title: c.Text("cli.column.client"), flex: true}, {title: c.Text("cli.column.inn")},
 		{title: c.Text("cli.column.contact"), flex: true}, {title: c.Text("cli.column.email"), flex: true},
 		{title: c.Text("cli.column.phone")}, {title: c.Text("cli.column.owner"), flex: true},
+		{title: c.Text("cli.column.temperature")}, {title: c.Text("cli.column.tags"), flex: true},
 	}, empty: c.Text("cli.client_list.empty")}
 	values := []clientJSON{}
 	for _, card := range cards {
@@ -251,7 +331,7 @@ func (c *cli) listClients(ctx context.Context, q *store.Queries, found []models.
 			inn = *card.INN
 		}
 		l.rows = append(l.rows, []string{strconv.FormatInt(card.ID, 10), card.Name, inn, strings.Join(names, ", "),
-			strings.Join(emails, ", "), strings.Join(phones, ", "), j.Owner})
+			strings.Join(emails, ", "), strings.Join(phones, ", "), j.Owner, c.temperatureName(card.Temperature), strings.Join(j.Tags, ", ")})
 	}
 	l.values = values
 	return c.out.list(c.flags.format, l)
@@ -268,6 +348,13 @@ type clientJSON struct {
 	Domains   []string      `json:"domains"`
 	Contacts  []contactJSON `json:"contacts"`
 	CreatedAt *string       `json:"created_at"`
+
+	Tags         []string          `json:"tags"`
+	Temperature  string            `json:"temperature"`
+	Fields       map[string]string `json:"fields"`
+	ClaimedBy    string            `json:"claimed_by"`
+	ClaimedUntil *string           `json:"claimed_until"`
+	ForgottenAt  *string           `json:"forgotten_at"`
 }
 
 type contactJSON struct {
@@ -279,7 +366,20 @@ type contactJSON struct {
 
 func (c *cli) clientJSON(card store.ClientCard) clientJSON {
 	j := clientJSON{ID: card.ID, Name: card.Name, INN: card.INN, KPP: card.KPP, Comment: card.Comment, Domains: []string{},
-		Contacts: []contactJSON{}, CreatedAt: stamp(&card.CreatedAt)}
+		Contacts: []contactJSON{}, CreatedAt: stamp(&card.CreatedAt), Tags: []string{}, Temperature: string(card.Temperature),
+		Fields: map[string]string{}, ForgottenAt: stamp(card.ForgottenAt)}
+	for _, t := range card.Tags {
+		j.Tags = append(j.Tags, t.Tag)
+	}
+	for _, f := range card.Fields {
+		j.Fields[f.Name] = f.Value
+	}
+	if card.Claim != nil {
+		j.ClaimedUntil = stamp(&card.Claim.ExpiresAt)
+		if card.Claim.Manager != nil {
+			j.ClaimedBy = card.Claim.Manager.Name
+		}
+	}
 	if card.Owner != nil {
 		j.Owner = card.Owner.Name
 	}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -17,29 +22,113 @@ import (
 )
 
 // importBatch is how many clients are stored in one transaction.
-const importBatch = 200
+const importBatch = 500
+
+// importing holds the flags of `kontrol client import`.
+type importing struct {
+	path, sheet, rejected string
+	named, merge          []string
+	keep, dry             bool
+}
 
 func (c *cli) clientImport() *cobra.Command {
-	var dry bool
+	var f importing
 	cmd := c.command("import", "cli.client_import", func(cmd *cobra.Command, args []string) error {
 		if err := c.arguments(cmd, args, 1, 1); err != nil {
 			return err
 		}
-		file, err := os.Open(args[0])
-		if err != nil {
-			return told(models.Say("cli.client_import.unreadable", "Path", args[0], "Detail", reasonOf(err)))
-		}
-		rows, problems := deals.ParseClients(file)
-		if err := file.Close(); err != nil {
-			return fmt.Errorf("close %s: %w", args[0], err)
-		}
-		return c.importClients(cmd.Context(), rows, problems, dry)
+		f.path = args[0]
+		return c.importFile(cmd.Context(), f)
 	})
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"csv", "txt", "tsv"}, cobra.ShellCompDirectiveFilterFileExt
+		return []string{"csv", "txt", "tsv", "xlsx"}, cobra.ShellCompDirectiveFilterFileExt
 	}
-	cmd.Flags().BoolVar(&dry, "dry-run", false, c.Text("cli.flag.dry_run"))
+	cmd.Flags().StringArrayVar(&f.named, "map", nil, c.Text("cli.flag.map"))
+	cmd.Flags().BoolVar(&f.keep, "keep-columns", false, c.Text("cli.flag.keep_columns"))
+	cmd.Flags().StringArrayVar(&f.merge, "merge-by", nil, c.Text("cli.flag.merge_by"))
+	cmd.Flags().StringVar(&f.sheet, "sheet", "", c.Text("cli.flag.sheet"))
+	cmd.Flags().StringVar(&f.rejected, "rejected", "", c.Text("cli.flag.rejected"))
+	cmd.Flags().BoolVar(&f.dry, "dry-run", false, c.Text("cli.flag.dry_run"))
+	c.completeWords(cmd, "merge-by", mergeKeys()...)
 	return cmd
+}
+
+func mergeKeys() []string {
+	return []string{string(store.MergeByAddress), string(store.MergeByDomain), string(store.MergeByPhone)}
+}
+
+// importFile reads a table, asks what is remembered of its columns, and stores its clients.
+func (c *cli) importFile(ctx context.Context, f importing) error {
+	named, err := c.namedColumns(f.named)
+	if err != nil {
+		return err
+	}
+	for _, k := range f.merge {
+		if err := c.oneOf("merge-by", k, mergeKeys()); err != nil {
+			return err
+		}
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return told(models.Say("cli.client_import.unreadable", "Path", f.path, "Detail", reasonOf(err)))
+	}
+	table, problems := deals.OpenTable(file, f.sheet)
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", f.path, err)
+	}
+	if table == nil {
+		return c.importClients(ctx, f, nil, deals.Parsed{Problems: problems})
+	}
+	known, err := c.rememberColumns(ctx, table, named, f.dry)
+	if err != nil {
+		return err
+	}
+	return c.importClients(ctx, f, table, table.Clients(deals.ReadOptions{Named: known, Keep: f.keep}))
+}
+
+// namedColumns reads «Колонка=поле» of --map.
+func (c *cli) namedColumns(words []string) (map[string]string, error) {
+	named := map[string]string{}
+	for _, w := range words {
+		at := strings.LastIndexByte(w, '=')
+		if at < 1 {
+			return nil, misused(models.Say("cli.client_import.map", "Value", w, "Known", deals.Fields()))
+		}
+		title, word := deals.FoldTitle(w[:at]), strings.TrimSpace(w[at+1:])
+		field, ok := deals.FieldOf(word)
+		if !ok && word != "" {
+			return nil, misused(models.Say("cli.client_import.map_field", "Value", word, "Nearest", nearest(word, deals.Fields()), "Known", deals.Fields()))
+		}
+		named[title] = field
+	}
+	return named, nil
+}
+
+// rememberColumns adds what was said before about a table with these titles, and stores what is said now.
+func (c *cli) rememberColumns(ctx context.Context, table *deals.Table, named map[string]string, dry bool) (map[string]string, error) {
+	all := map[string]string{}
+	key := table.HeaderKey()
+	err := c.change(ctx, dry, func(tx *store.Tx) error {
+		clear(all)
+		stored, err := tx.ColumnMap(ctx, key)
+		if err != nil && !errors.Is(err, models.ErrNotFound) {
+			return err
+		}
+		for i, title := range stored.Titles {
+			all[title] = stored.Fields[i]
+		}
+		maps.Copy(all, named)
+		maps.DeleteFunc(all, func(_, field string) bool { return field == "" })
+		if len(named) == 0 {
+			return nil
+		}
+		m := models.ColumnMap{HeaderKey: key, Actor: c.actor()}
+		for _, title := range slices.Sorted(maps.Keys(all)) {
+			m.Titles, m.Fields = append(m.Titles, title), append(m.Fields, all[title])
+		}
+		return tx.SaveColumnMap(ctx, m)
+	})
+	return all, err
 }
 
 // reasonOf takes the path out of a file error: the sentence around it names the file already.
@@ -66,15 +155,19 @@ func (r *imported) add(b imported) {
 	r.clients = append(r.clients, b.clients...)
 }
 
-func (c *cli) importClients(ctx context.Context, rows []deals.ClientRow, problems []deals.RowError, dry bool) error {
-	total := imported{problems: problems}
+func (c *cli) importClients(ctx context.Context, f importing, table *deals.Table, p deals.Parsed) error {
+	total := imported{problems: p.Problems}
 	var err error
-	if len(rows) > 0 {
+	if len(p.Clients) > 0 {
 		var done imported
-		done, err = c.storeClients(ctx, rows, dry)
+		done, err = c.storeClients(ctx, f, p.Clients)
 		total.add(done)
 	}
-	if err := errors.Join(err, c.toldImport(total, dry), c.relinkAfter(ctx, dry, total.clients...)); err != nil {
+	file := ""
+	if err == nil && table != nil {
+		file, err = c.writeRejected(f, table, total.problems)
+	}
+	if err := errors.Join(err, c.toldImport(total, p.Columns, file, f), c.relinkMany(ctx, f.dry, total.clients)); err != nil {
 		return err
 	}
 	switch {
@@ -86,40 +179,56 @@ func (c *cli) importClients(ctx context.Context, rows []deals.ClientRow, problem
 	return errWarned
 }
 
-// storeClients stores the rows, a batch in a transaction each. A try is one transaction, so that later rows see earlier
-// ones and nothing of it stays.
-func (c *cli) storeClients(ctx context.Context, rows []deals.ClientRow, dry bool) (imported, error) {
+// storeClients stores the rows, a batch in a transaction each: what is interrupted is taken up by importing the file again. A
+// try is one transaction, so that later rows see earlier ones and nothing of it stays.
+func (c *cli) storeClients(ctx context.Context, f importing, rows []deals.ClientRow) (imported, error) {
 	var total imported
-	size := importBatch
-	if dry {
-		size = len(rows)
-	}
 	progress := c.progress(len(rows))
 	defer progress.end()
-	err := c.forChange(ctx, dry, func(db *store.DB) error {
-		for batch := range slices.Chunk(rows, size) {
+	one := func(tx *store.Tx, batch []deals.ClientRow, into *imported) error {
+		done, err := c.storeBatch(ctx, tx, f, batch)
+		if err != nil {
+			return err
+		}
+		into.add(done)
+		progress.step(len(batch))
+		return nil
+	}
+	err := c.forChange(ctx, f.dry, func(db *store.DB) error {
+		if f.dry {
+			return inTx(ctx, db, true, func(tx *store.Tx) error {
+				total = imported{}
+				for batch := range slices.Chunk(rows, importBatch) {
+					if err := one(tx, batch, &total); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		for batch := range slices.Chunk(rows, importBatch) {
 			var done imported
-			err := inTx(ctx, db, dry, func(tx *store.Tx) (err error) {
-				done, err = c.storeBatch(ctx, tx, batch, progress)
-				return err
+			err := db.Tx(ctx, func(tx *store.Tx) error {
+				done = imported{}
+				return one(tx, batch, &done)
 			})
 			if err != nil {
 				return err
 			}
 			total.add(done)
-			progress.reached(total.added + total.extended + total.unchanged + len(total.problems))
 		}
 		return nil
 	})
 	return total, err
 }
 
-func (c *cli) storeBatch(ctx context.Context, tx *store.Tx, batch []deals.ClientRow, p *progress) (imported, error) {
+func (c *cli) storeBatch(ctx context.Context, tx *store.Tx, f importing, batch []deals.ClientRow) (imported, error) {
 	var done imported
 	people, err := c.staff(ctx, tx)
 	if err != nil {
 		return done, err
 	}
+	cards := make([]store.ClientCard, 0, len(batch))
 	for _, row := range batch {
 		card := cardOf(row)
 		if row.Manager != "" {
@@ -130,78 +239,135 @@ func (c *cli) storeBatch(ctx context.Context, tx *store.Tx, batch []deals.Client
 					Text: models.Say("cli.client_import.no_manager", "Value", row.Manager)})
 			}
 		}
-		err := c.storeRow(ctx, tx, row, card, &done)
-		if phrase, ok := models.PhraseOf(err); ok && errors.Is(err, models.ErrDuplicate) {
-			done.problems = append(done.problems, deals.RowError{Line: row.Line, Value: row.Name, Text: phrase})
-		} else if err != nil {
-			return done, err
-		}
-		p.step()
+		cards = append(cards, card)
+	}
+	keys := make([]store.MergeKey, 0, len(f.merge))
+	for _, k := range f.merge {
+		keys = append(keys, store.MergeKey(k))
+	}
+	results, err := tx.ImportClients(ctx, cards, keys, c.actor())
+	if err != nil {
+		return done, err
+	}
+	for i, r := range results {
+		done.count(batch[i], r)
 	}
 	return done, nil
 }
 
-// storeRow adds a client, or adds to the one that is known by INN or by name.
-func (c *cli) storeRow(ctx context.Context, tx *store.Tx, row deals.ClientRow, card store.ClientCard, done *imported) error {
-	id, several, err := knownClient(ctx, tx, row)
-	switch {
-	case err != nil:
-		return err
-	case several:
-		done.problems = append(done.problems, deals.RowError{Line: row.Line, Value: row.Name,
-			Text: models.Say("cli.client_import.several", "Name", row.Name)})
-		return nil
-	case id == 0:
-		if err := tx.CreateClient(ctx, &card, c.actor()); err != nil {
-			return err
+// count notes what became of a row.
+func (r *imported) count(row deals.ClientRow, x store.Imported) {
+	for _, w := range x.Warnings {
+		r.problems = append(r.problems, deals.RowError{Line: row.Line, Value: row.Name, Text: w, Kept: true})
+	}
+	switch x.Outcome {
+	case store.ImportAdded:
+		r.added++
+		r.clients = append(r.clients, x.ClientID)
+	case store.ImportExtended:
+		r.extended++
+		r.clients = append(r.clients, x.ClientID)
+	case store.ImportUnchanged:
+		r.unchanged++
+	case store.ImportRefused:
+		for _, line := range row.Lines {
+			r.problems = append(r.problems, deals.RowError{Line: line, Value: row.Name, Text: x.Reason})
 		}
-		done.added++
-		done.clients = append(done.clients, card.ID)
-		return nil
 	}
-	more, err := tx.ExtendClient(ctx, id, &card)
-	if err != nil {
-		return err
-	}
-	if more {
-		done.extended++
-		done.clients = append(done.clients, id)
-	} else {
-		done.unchanged++
-	}
-	return nil
 }
 
-// knownClient finds the stored client of a row: by INN, else by name among those whose INN does not say otherwise. It
-// gives 0 when there is none, and several when the name alone does not decide.
-func knownClient(ctx context.Context, tx *store.Tx, row deals.ClientRow) (id int64, several bool, err error) {
-	if row.INN != "" {
-		found, err := tx.FindClients(ctx, row.INN, mostOffered)
-		if err != nil {
-			return 0, false, err
+// writeRejected writes the rows that were left out, with the reason, as a table that can be mended and imported. It returns
+// the file's name, "" when there was nothing to write. A try writes only to a file that was asked for.
+func (c *cli) writeRejected(f importing, table *deals.Table, problems []deals.RowError) (string, error) {
+	path := f.rejected
+	if path == "" {
+		path = strings.TrimSuffix(f.path, filepath.Ext(f.path)) + ".rejected.csv"
+	}
+	reasons := map[int][]string{}
+	for _, p := range problems {
+		if !p.Kept && p.Line > 0 && table.Record(p.Line) != nil {
+			reasons[p.Line] = append(reasons[p.Line], c.texts.Say(p.Text))
 		}
-		for _, x := range found {
-			if x.INN != nil && *x.INN == row.INN {
-				return x.ID, false, nil
+	}
+	if len(reasons) == 0 || (f.dry && f.rejected == "") {
+		return "", nil
+	}
+	var b bytes.Buffer
+	b.WriteString("\ufeff") // by which spreadsheets know that it is UTF-8
+	w := csv.NewWriter(&b)
+	w.Comma = ';'
+	titles := table.Titles()
+	rows := [][]string{append(slices.Clone(titles), c.Text("cli.client_import.reason_title"))}
+	for _, line := range slices.Sorted(maps.Keys(reasons)) {
+		row := slices.Clone(table.Record(line))
+		for len(row) < len(titles) {
+			row = append(row, "")
+		}
+		for i, cell := range row {
+			row[i] = guardCell(cell)
+		}
+		rows = append(rows, append(row[:len(titles)], strings.Join(reasons[line], "; ")))
+	}
+	if err := w.WriteAll(rows); err != nil {
+		return "", fmt.Errorf("write rejected rows: %w", err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		return "", told(models.Say("cli.client_import.rejected_failed", "Path", path, "Detail", reasonOf(err)))
+	}
+	return path, nil
+}
+
+// guardCell keeps a spreadsheet from running a cell. What can only be a phone or a number stays as it is.
+func guardCell(s string) string {
+	if s != "" && strings.Trim(s, "+-() 0123456789") == "" {
+		return s
+	}
+	return guardCSV(s)
+}
+
+// relinkMany is relink for many clients: only those are looked at that letters which are stored already may concern.
+func (c *cli) relinkMany(ctx context.Context, dry bool, ids []int64) error {
+	if dry || len(ids) == 0 {
+		return nil
+	}
+	const few = 20
+	if len(ids) > few {
+		concerned := map[int64]bool{}
+		err := c.withDB(ctx, true, func(db *store.DB) error {
+			parties, err := db.Read().UnlinkedParties(ctx)
+			if err != nil {
+				return err
 			}
+			domains := make([]string, 0, len(parties))
+			for _, a := range parties {
+				domains = append(domains, models.DomainOf(a))
+			}
+			points, err := db.Read().ClientsByAddresses(ctx, parties)
+			if err != nil {
+				return err
+			}
+			owned, err := db.Read().ClientsByDomains(ctx, domains)
+			for _, p := range points {
+				concerned[p.Contact.ClientID] = true
+			}
+			for _, d := range owned {
+				concerned[d.ClientID] = true
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !concerned[id] })
 	}
-	same, err := namesakes(ctx, tx, row.Name)
-	if err != nil {
-		return 0, false, err
-	}
-	same = slices.DeleteFunc(same, func(x models.Client) bool { return row.INN != "" && x.INN != nil })
-	switch len(same) {
-	case 0:
-		return 0, false, nil
-	case 1:
-		return same[0].ID, false, nil
-	}
-	return 0, true, nil
+	return c.relink(ctx, ids...)
 }
 
 func cardOf(row deals.ClientRow) store.ClientCard {
-	card := store.ClientCard{Client: models.Client{Name: row.Name, KPP: row.KPP, Comment: row.Comment}}
+	card := store.ClientCard{Client: models.Client{Name: row.Name, KPP: row.KPP, Comment: row.Comment, Temperature: row.Temperature}, Fields: row.Fields}
+	for _, t := range row.Tags {
+		card.Tags = append(card.Tags, models.ClientTag{Tag: t})
+	}
 	if row.INN != "" {
 		inn := row.INN
 		card.INN = &inn
@@ -230,6 +396,14 @@ type importJSON struct {
 	Skipped   int              `json:"skipped_rows"`
 	Problems  []rowProblemJSON `json:"problems"`
 	DryRun    bool             `json:"dry_run"`
+	Columns   []columnJSON     `json:"columns"`
+	Rejected  string           `json:"rejected_file"`
+}
+
+type columnJSON struct {
+	Title string `json:"title"`
+	Field string `json:"field"`
+	Named bool   `json:"named"`
 }
 
 type rowProblemJSON struct {
@@ -239,9 +413,13 @@ type rowProblemJSON struct {
 	Text  *phraseJSON `json:"text"`
 }
 
-func (c *cli) toldImport(r imported, dry bool) error {
+func (c *cli) toldImport(r imported, columns []deals.ColumnUse, file string, f importing) error {
 	sort.SliceStable(r.problems, func(i, k int) bool { return r.problems[i].Line < r.problems[k].Line })
-	j := importJSON{Added: r.added, Extended: r.extended, Unchanged: r.unchanged, DryRun: dry, Problems: []rowProblemJSON{}}
+	j := importJSON{Added: r.added, Extended: r.extended, Unchanged: r.unchanged, DryRun: f.dry, Problems: []rowProblemJSON{},
+		Columns: []columnJSON{}, Rejected: file}
+	for _, u := range columns {
+		j.Columns = append(j.Columns, columnJSON(u))
+	}
 	for _, p := range r.problems {
 		if !p.Kept {
 			j.Skipped++
@@ -251,15 +429,40 @@ func (c *cli) toldImport(r imported, dry bool) error {
 	if c.flags.format == formatJSON {
 		return c.out.json(j)
 	}
+	c.tellColumns(columns, f.dry)
 	for _, p := range r.problems {
 		c.complain(c.rowProblem(p))
 	}
 	key := "cli.client_import.done"
-	if dry {
+	if f.dry {
 		key = "cli.client_import.would"
 	}
 	c.out.line(c.Text(key, "Added", r.added, "Extended", r.extended, "Unchanged", r.unchanged, "Skipped", j.Skipped))
+	if file != "" {
+		c.out.line(c.Text("cli.client_import.rejected", "Path", file))
+	}
 	return c.out.err
+}
+
+// tellColumns says what the columns were taken for, where that is not plain: on a try, or when a person has named some.
+func (c *cli) tellColumns(columns []deals.ColumnUse, dry bool) {
+	if !dry && !slices.ContainsFunc(columns, func(u deals.ColumnUse) bool { return u.Named || u.Field == "keep" }) {
+		return
+	}
+	for _, u := range columns {
+		if u.Title == "" {
+			continue
+		}
+		key := "cli.client_import.column"
+		if u.Named {
+			key = "cli.client_import.column_named"
+		}
+		field := u.Field
+		if field == "" {
+			field = "skip"
+		}
+		c.out.line(c.Text(key, "Title", u.Title, "Field", field))
+	}
 }
 
 func (c *cli) rowProblem(p deals.RowError) string {
@@ -277,6 +480,7 @@ func (c *cli) rowProblem(p deals.RowError) string {
 type progress struct {
 	bar   *progressbar.ProgressBar
 	plain func(done int)
+	done  int
 }
 
 func (c *cli) progress(total int) *progress {
@@ -292,19 +496,19 @@ func (c *cli) progress(total int) *progress {
 	}}
 }
 
-// step counts one more piece of work on the bar. The bar is only for the eye: what goes wrong with it does not matter.
-func (p *progress) step() {
+// step counts more work done. The bar is only for the eye: what goes wrong with it does not matter.
+func (p *progress) step(n int) {
+	p.done += n
 	if p.bar != nil {
-		_ = p.bar.Add(1)
+		_ = p.bar.Add(n)
+	}
+	if p.plain != nil && p.done/plainEvery > (p.done-n)/plainEvery {
+		p.plain(p.done)
 	}
 }
 
-// reached writes a plain line.
-func (p *progress) reached(done int) {
-	if p.plain != nil {
-		p.plain(done)
-	}
-}
+// plainEvery is after how many clients a plain line is written.
+const plainEvery = 5000
 
 func (p *progress) end() {
 	if p.bar != nil {

@@ -95,7 +95,7 @@ func (c *cli) fillDeal(ctx context.Context, tx *store.Tx, d *models.Deal, client
 	if err != nil {
 		return err
 	}
-	found, err := c.findClient(ctx, tx.Queries, client)
+	found, err := c.foundClient(ctx, tx, client)
 	if err != nil {
 		return err
 	}
@@ -257,8 +257,11 @@ func (c *cli) dealStage() *cobra.Command {
 func (c *cli) moveDeal(ctx context.Context, number, stage, reason string, dry bool) error {
 	var before, after models.Deal
 	err := c.change(ctx, dry, func(tx *store.Tx) error {
-		var err error
-		if before, err = c.findDeal(ctx, tx.Queries, number); err != nil {
+		q, err := c.seen(ctx, tx.Queries)
+		if err != nil {
+			return err
+		}
+		if before, err = c.findDeal(ctx, q, number); err != nil {
 			return err
 		}
 		to, err := findStage(ctx, tx.Queries, stage)

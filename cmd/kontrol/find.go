@@ -45,6 +45,10 @@ func (c *cli) findClient(ctx context.Context, q *store.Queries, word string) (mo
 	if id, err := strconv.ParseInt(strings.TrimLeft(word, "#№ "), 10, 64); err == nil && len(word) < 10 {
 		card, err := q.Client(ctx, id)
 		if errors.Is(err, models.ErrNotFound) {
+			if m, err := q.MergedInto(ctx, id); err == nil { // its number leads on
+				into, err := q.Client(ctx, m.IntoID)
+				return into.Client, err
+			}
 			return models.Client{}, told(models.Say("cli.error.no_client_id", "ID", id))
 		}
 		return card.Client, err
@@ -162,7 +166,7 @@ func (c *cli) declared() ([]models.Manager, error) {
 	}
 	list := make([]models.Manager, 0, len(cfg.Managers))
 	for _, m := range cfg.Managers {
-		list = append(list, models.Manager{Name: m.Name, Email: m.Email, Role: m.Role, Timezone: m.Timezone, Active: true})
+		list = append(list, models.Manager{Name: m.Name, Email: m.Email, Role: m.Role, Timezone: m.Timezone, Team: m.Team, Active: true})
 	}
 	return list, nil
 }
@@ -181,6 +185,9 @@ func (c *cli) staff(ctx context.Context, tx *store.Tx) ([]models.Manager, error)
 
 // actor is who is working at the terminal, for the events.
 func (c *cli) actor() string {
+	if c.acting != "" {
+		return c.acting
+	}
 	for _, name := range []string{"SUDO_USER", "USER", "LOGNAME"} {
 		if u := c.env.getenv(name); u != "" {
 			return u

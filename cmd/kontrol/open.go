@@ -91,9 +91,15 @@ func (c *cli) configZone() *time.Location {
 }
 
 // read opens the database for looking. A database that does not exist or is of an older version is left as it is, and
-// the error says what to do.
+// the error says what to do. What is seen is what the viewer may see.
 func (c *cli) read(ctx context.Context, f func(q *store.Queries) error) error {
-	return c.withDB(ctx, false, func(db *store.DB) error { return f(db.Read()) })
+	return c.withDB(ctx, false, func(db *store.DB) error {
+		q, err := c.seen(ctx, db.Read())
+		if err != nil {
+			return err
+		}
+		return f(q)
+	})
 }
 
 // change opens the database for writing, makes or upgrades it as the daemon does, and runs f in one transaction. With

@@ -35,7 +35,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetHelpCommand(c.helpCommand(root))
 	c.add(root, groupStart, c.checkCommand(), c.runCommand(), c.demoCommand())
 	c.add(root, groupMail, c.statusCommand(), c.mailboxCommand(), c.messageCommand())
-	c.add(root, groupClients, c.clientCommand(), c.dealCommand())
+	c.add(root, groupClients, c.clientCommand(), c.dealCommand(), c.managerCommand())
 	c.add(root, groupCare, c.dbCommand(), c.versionCommand(), c.completionCommand(root))
 	return root
 }
@@ -53,10 +53,12 @@ func (c *cli) addGlobals(root *cobra.Command) {
 	f.StringVar(&c.flags.config, "config", "", c.Text("cli.flag.config"))
 	f.StringVar(&c.flags.format, "format", formatTable, c.Text("cli.flag.format"))
 	f.StringVar(&c.flags.lang, "lang", "", c.Text("cli.flag.lang"))
+	f.StringVar(&c.flags.as, "as", "", c.Text("cli.flag.as"))
 	f.BoolVar(&c.flags.noColor, "no-color", false, c.Text("cli.flag.no_color"))
 	f.BoolVar(&c.flags.verbose, "verbose", false, c.Text("cli.flag.verbose"))
 	f.BoolP("help", "h", false, c.Text("cli.flag.help"))
 	c.completeWords(root, "format", formats()...)
+	c.completeFlag(root, "as", c.completeOwners)
 	c.completeWords(root, "lang", languages()...)
 }
 
