@@ -79,7 +79,8 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	}()
 	work, stop := graceful(ctx, y.cfg.Timing.Grace)
 	defer stop()
-	s, err := y.dial(ctx, y.cfg.Second, func(p models.Phrase) { y.alone.Store(&p) })
+	var s Session
+	apart(func() { s, err = y.dial(ctx, y.cfg.Second, func(p models.Phrase) { y.alone.Store(&p) }) })
 	y.alone.Store(nil)
 	if err != nil {
 		return false, err
