@@ -85,7 +85,7 @@ func newGuard(conn net.Conn, remove func(string) bool, stall time.Duration, log 
 // 6.2.1.
 func (g *guard) preset() {
 	g.greeted, g.wasPreset = true, true
-	g.out.WriteString("* OK ready\r\n")
+	g.out.WriteString("* OK [CAPABILITY IMAP4REV1] ready\r\n")
 }
 
 // SetReadDeadline does nothing: go-imap's own deadlines (30 s for a line, none before its first octet) are replaced by

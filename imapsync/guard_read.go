@@ -65,7 +65,7 @@ func (g *guard) greeting(first string, rest []byte) error {
 	}
 	s := readStatus(after)
 	g.takeStatus(s)
-	g.forward("* " + word + g.codeForward(s) + " ready")
+	g.forward("* " + word + g.withCaps() + " ready")
 	return nil
 }
 
@@ -142,7 +142,11 @@ func (g *guard) tagged(tag string, rest []byte) error {
 		g.idleEnded(selfEnded, word, s)
 		return nil
 	}
-	g.forward(tag + " " + word + g.codeForward(s) + " " + plainText(s.text))
+	code := g.codeForward(s)
+	if word == "OK" && (command == "LOGIN" || command == "AUTHENTICATE") {
+		code = g.withCaps()
+	}
+	g.forward(tag + " " + word + code + " " + plainText(s.text))
 	return nil
 }
 
@@ -342,6 +346,16 @@ func (g *guard) codeForward(s statusText) string {
 		return "" // taken in by us; go-imap would look at their arguments
 	}
 	return " [" + s.code + "]"
+}
+
+// withCaps is a response code with the capabilities as far as they are known. Where a server tells none after its greeting or
+// a login, go-imap would ask for them in a goroutine of its own, at whatever moment, and we ask for them anyway.
+func (g *guard) withCaps() string {
+	c := g.capsLine()
+	if c == "" {
+		c = "IMAP4REV1"
+	}
+	return " [CAPABILITY " + c + "]"
 }
 
 // takeStatus keeps what a response code tells.

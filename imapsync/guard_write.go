@@ -105,7 +105,7 @@ func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 		return nil, nil
 	}
 	switch {
-	case command == "CAPABILITY" || command == "LOGOUT":
+	case command == "LOGOUT":
 	case command == o.allowed && !o.one:
 		o.one = true
 	default:

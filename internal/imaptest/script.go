@@ -295,7 +295,8 @@ type scriptConn struct {
 	br       *bufio.Reader
 	selected string // wire name
 	readOnly bool
-	known    []uint32 // UIDs that the client has been told of, by sequence number
+	known    []uint32          // UIDs that the client has been told of, by sequence number
+	marks    map[uint32]string // and the flags that they had then
 	muted    bool
 	limited  bool
 	left     int64

@@ -313,6 +313,7 @@ func (c *scriptConn) choose(t *Turn, readOnly bool) {
 		return
 	}
 	c.selected, c.readOnly, c.known = t.arg(1), readOnly || b.readOnly, uidsOf(b)
+	c.marks = marksOf(b)
 	next := ""
 	if !c.s.profile.NoUIDNext {
 		next = fmt.Sprintf("* OK [UIDNEXT %d] next\r\n", b.next)
@@ -342,6 +343,15 @@ func uidsOf(b *box) []uint32 {
 		list[i] = l.UID
 	}
 	return list
+}
+
+// marksOf returns the flags of the letters, written out.
+func marksOf(b *box) map[uint32]string {
+	marks := make(map[uint32]string, len(b.letters))
+	for _, l := range b.letters {
+		marks[l.UID] = strings.Join(l.Flags, " ")
+	}
+	return marks
 }
 
 func (c *scriptConn) append(t *Turn) {
@@ -423,6 +433,13 @@ func (c *scriptConn) update() {
 		fmt.Fprintf(&text, "* %d EXISTS\r\n", len(now))
 	}
 	c.known = now
+	marks := marksOf(b)
+	for i, uid := range now {
+		if before, ok := c.marks[uid]; ok && before != marks[uid] {
+			fmt.Fprintf(&text, "* %d FETCH (FLAGS (%s))\r\n", i+1, marks[uid])
+		}
+	}
+	c.marks = marks
 	c.s.mu.Unlock()
 	c.printf("%s", text.String())
 }

@@ -161,6 +161,7 @@ func (c *scriptConn) store(t *Turn) {
 			fmt.Fprintf(&out, "* %d FETCH (UID %d FLAGS (%s))\r\n", seq, l.UID, strings.Join(l.Flags, " "))
 		}
 	})
+	c.s.tellLocked()
 	c.s.mu.Unlock()
 	t.Printf("%s", out.String())
 	t.ok("done")
