@@ -181,7 +181,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	letter.ID = w.staged.letterID()
 	w.staged.add(letter, facts.References, found.Links)
 	links := w.tie(letter, found.Links)
-	w.index.add(letter, newest(facts.References))
+	w.index.add(letter, newest(facts))
 	letter.Text = ""
 	w.dir.joined(letter, links)
 	w.introduce(f, letter)

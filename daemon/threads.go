@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"kontrol/inbound"
 	"kontrol/models"
@@ -14,7 +13,7 @@ import (
 const maxReferences = 50
 
 // subjectWindow is how far back a letter without references may join a conversation of its client by subject alone.
-const subjectWindow = 60 * 24 * time.Hour
+const subjectWindow = inbound.SubjectWindow
 
 // threadIndex knows in which threads the Message-IDs of a batch occur. It is read once for a batch and kept up to date
 // while its letters are stored.
@@ -24,14 +23,21 @@ type threadIndex struct {
 	into   map[int64]int64    // an emptied thread → where its letters are now
 }
 
-// newest returns the references of a letter that are looked up.
-func newest(refs []string) []string { return refs[max(len(refs)-maxReferences, 0):] }
+// newest returns the references of a letter that are looked up, with the letter that a report is about: it continues that
+// one as an answer would.
+func newest(f inbound.Facts) []string {
+	refs := f.References[max(len(f.References)-maxReferences, 0):]
+	if f.Bounce != nil && f.Bounce.OriginalMessageID != "" {
+		return append(slices.Clone(refs), f.Bounce.OriginalMessageID)
+	}
+	return refs
+}
 
 // loadIndex reads in which threads the Message-IDs of the letters occur.
 func (w *work) loadIndex(ctx context.Context, list []inbound.Facts) error {
 	var theirs, all []string
 	for _, f := range list {
-		theirs = append(append(theirs, newest(f.References)...), f.OtherIDs...)
+		theirs = append(append(theirs, newest(f)...), f.OtherIDs...)
 		if f.Letter.MessageID != "" {
 			all = append(all, f.Letter.MessageID)
 		}
@@ -96,9 +102,9 @@ func (x *threadIndex) add(l models.Letter, refs []string) {
 
 // threadFor finds the conversation a new letter belongs to, or begins one. Message-IDs named in References and
 // In-Reply-To decide; only a letter that names none may join by its base subject, and only a reply among letters of the
-// same client. When the letter shows that several threads are one, they become one.
+// same client. inbound.Threads has the same rules, but that it need not wait for letters that are named and not there. When the letter shows that several threads are one, they become one.
 func (w *work) threadFor(ctx context.Context, letter *models.Letter, f inbound.Facts) (int64, error) {
-	threads := w.index.find(letter.MessageID, newest(f.References), f.OtherIDs)
+	threads := w.index.find(letter.MessageID, newest(f), f.OtherIDs)
 	if len(threads) == 0 && len(f.References) == 0 && inbound.IsReply(letter.Subject) {
 		id, err := w.threadBySubject(ctx, letter)
 		if err != nil {

@@ -49,7 +49,7 @@ func (w *view) find() ([]finding, models.Trace) {
 func (w *view) isReport() bool {
 	for _, p := range w.parties {
 		local, _, _ := strings.Cut(p.address, "@")
-		if w.letter.Class != models.ClassBounce || local != "mailer-daemon" && local != "postmaster" {
+		if !w.letter.Class.AboutOurs() || local != "mailer-daemon" && local != "postmaster" {
 			return false
 		}
 	}
@@ -59,7 +59,7 @@ func (w *view) isReport() bool {
 // findReport links a report about a letter in a client's thread, so that it is shown there. It rests on nothing but the
 // thread, and only when the thread has one client.
 func (w *view) findReport() ([]finding, models.Trace) {
-	if w.letter.Class != models.ClassBounce || len(w.ties) != 1 {
+	if !w.letter.Class.AboutOurs() || len(w.ties) != 1 {
 		return nil, models.Trace{step(false, models.Say("deals.link.nobody"))}
 	}
 	t := w.ties[0]

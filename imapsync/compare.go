@@ -170,7 +170,7 @@ func (w *worker) unchanged(d *folder, sel Selected) {
 
 // lookAtNew takes in the given new letters; everything else is as before.
 func (w *worker) lookAtNew(ctx context.Context, d *folder, sel Selected, metas []Meta) error {
-	moved, err := w.takeAll(ctx, d, metas)
+	moved, err := w.takeAll(ctx, d, metas, nil)
 	if err != nil || moved {
 		return err
 	}
@@ -193,7 +193,7 @@ func (w *worker) lookAbove(ctx context.Context, d *folder, sel Selected) (*Chang
 	if !sure {
 		return w.lookAtAll(ctx, d, sel)
 	}
-	moved, err := w.takeAll(ctx, d, metas)
+	moved, err := w.takeAll(ctx, d, metas, nil)
 	if err != nil || moved {
 		return nil, err
 	}
@@ -260,21 +260,23 @@ func (w *worker) lookSince(ctx context.Context, d *folder, sel Selected) (*Chang
 		}
 		metas = append(metas[:cut:cut], fresh...)
 	}
-	sure, late, err := w.nothingLeft(ctx, d, sel, metas)
-	if err != nil {
+	var sure bool
+	var late int
+	c := &Change{Folder: d.f}
+	moved, err := w.takeAll(ctx, d, metas, func(ctx context.Context, taking bool) (err error) {
+		if sure, late, err = w.nothingLeft(ctx, d, sel, metas); err != nil {
+			return err
+		}
+		if c, err = w.reflagged(ctx, d, metas[:cut]); err != nil || !taking {
+			return err
+		}
+		return w.storeFlags(ctx, d, c)
+	})
+	switch {
+	case err != nil || moved:
 		return nil, err
-	}
-	if !sure {
+	case !sure:
 		return w.lookAtAll(ctx, d, sel)
-	}
-	old := metas[:above(metas, d.f.LastUID)]
-	moved, err := w.takeAll(ctx, d, metas)
-	if err != nil || moved {
-		return nil, err
-	}
-	c, err := w.reflagged(ctx, d, old)
-	if err != nil {
-		return nil, err
 	}
 	d.looked(sel)
 	d.expect, d.counted = int(sel.Messages)+late, true
@@ -284,31 +286,19 @@ func (w *worker) lookSince(ctx context.Context, d *folder, sel Selected) (*Chang
 	return c, nil
 }
 
-// reflagged returns those of the copies that the store knows with other flags.
-func (w *worker) reflagged(ctx context.Context, d *folder, metas []Meta) (*Change, error) {
-	c := &Change{Folder: d.f}
-	if len(metas) == 0 {
-		return c, nil
-	}
-	uids := make([]uint32, 0, len(metas))
-	for _, m := range metas {
-		uids = append(uids, m.UID)
-	}
-	known, err := w.cfg.Folders.CopiesOf(ctx, d.f.ID, d.f.UIDValidity, uids)
-	if err != nil {
-		return nil, storing("read known copies", err)
-	}
-	*c = difference(d.f, known, metas)
-	return c, nil
-}
-
 // lookAtAll lists the whole folder, takes in what is new and compares the rest.
 func (w *worker) lookAtAll(ctx context.Context, d *folder, sel Selected) (*Change, error) {
 	metas, err := w.s.UIDs(ctx, 1, 0)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", d.f.Name, err)
 	}
-	moved, err := w.takeAll(ctx, d, metas)
+	early := earlyCopies{last: d.f.LastUID}
+	moved, err := w.takeAll(ctx, d, metas, func(ctx context.Context, taking bool) error {
+		if !taking {
+			return nil
+		}
+		return w.compareEarly(ctx, d, metas, &early)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -317,18 +307,26 @@ func (w *worker) lookAtAll(ctx context.Context, d *folder, sel Selected) (*Chang
 		return nil, nil
 	}
 	d.looked(sel)
-	if err := w.tendQuarantine(ctx, d, metas); err != nil {
+	handed, err := w.tendQuarantine(ctx, d, metas)
+	if err != nil {
 		return nil, err
 	}
-	return w.compare(ctx, d, sel, metas)
+	early.read = early.read && !handed
+	return w.compare(ctx, d, sel, metas, early)
 }
 
 // takeAll takes in those of the listed copies that are above the cursor. When that takes long, it carries out moves in
 // between, so that no letter waits for all the others. Then moved is true, the folder stays dirty, and what was listed is
-// no longer what it holds.
-func (w *worker) takeAll(ctx context.Context, d *folder, metas []Meta) (moved bool, err error) {
-	for metas = metas[above(metas, d.f.LastUID):]; len(metas) > 0; {
-		n, err := w.takeIn(ctx, d, metas)
+// no longer what it holds. What aside does to the store is done while the first letters are on their way, or else at once;
+// it must leave the session alone.
+func (w *worker) takeAll(ctx context.Context, d *folder, metas []Meta, aside aside) (moved bool, err error) {
+	metas = metas[above(metas, d.f.LastUID):]
+	if len(metas) == 0 && aside != nil {
+		return false, aside(ctx, false)
+	}
+	for len(metas) > 0 {
+		n, err := w.takeIn(ctx, d, metas, aside)
+		aside = nil
 		if err != nil {
 			return moved, err
 		}
@@ -354,10 +352,10 @@ func (w *worker) takeAll(ctx context.Context, d *folder, metas []Meta) (moved bo
 
 // compare finds which known copies are gone and which have other flags. Vanished copies are believed only when the
 // list agrees with the count, and many at once only after a second look.
-func (w *worker) compare(ctx context.Context, d *folder, sel Selected, metas []Meta) (*Change, error) {
-	live, err := w.cfg.Folders.Copies(ctx, d.f.ID, d.f.UIDValidity, 1, 0)
+func (w *worker) compare(ctx context.Context, d *folder, sel Selected, metas []Meta, early earlyCopies) (*Change, error) {
+	live, err := w.knownCopies(ctx, d, early)
 	if err != nil {
-		return nil, storing("read known copies", err)
+		return nil, err
 	}
 	confirmed := false
 	for try := 0; ; try++ {

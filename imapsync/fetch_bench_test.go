@@ -228,7 +228,7 @@ func firstSync(tb testing.TB, account Account, n int, read bool) (peak uint64) {
 	}
 	metas, err := s.UIDs(w.ctx, 1, 0)
 	if err == nil {
-		_, err = w.takeIn(w.ctx, d, metas)
+		_, err = w.takeIn(w.ctx, d, metas, nil)
 	}
 	if err != nil || in.got != n {
 		tb.Fatalf("%d of %d letters: %v", in.got, n, err)

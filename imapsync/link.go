@@ -270,6 +270,7 @@ func (l *link) learnCaps() {
 		Move: g.has("MOVE") || rev2, UIDPlus: g.has("UIDPLUS") || rev2, Idle: g.has("IDLE") || rev2,
 		CondStore:  g.has("CONDSTORE") || g.has("QRESYNC"),
 		SpecialUse: g.has("SPECIAL-USE") || rev2, ListStatus: g.has("LIST-STATUS") || rev2,
+		LongLines: g.has("I18NLEVEL=1") && g.has("SEARCHRES") && g.has("CONTEXT=SEARCH"), // together they are Dovecot's, from 2.0 on
 	}
 	g.mu.Lock()
 	g.xlist = g.caps["XLIST"] && !l.caps.SpecialUse

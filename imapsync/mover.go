@@ -109,20 +109,23 @@ func (m *Mover) run(ctx context.Context, s Session, mailboxID int64, tell func(c
 	defer stop()
 	r := &moving{
 		Mover: m, s: s, tell: tell, ended: ctx.Err, blocked: make(map[int64]bool), refusals: make(map[int64]int),
-		next: make(map[int64]Selected), waiting: make(map[int64]bool),
+		targets: make(map[int64]Selected), waiting: make(map[int64]bool),
 	}
+	err := r.all(work, mailboxID)
+	return r.told && err == nil, errors.Join(err, r.atRest(work))
+}
+
+// all carries out everything that is due.
+func (r *moving) all(ctx context.Context, mailboxID int64) error {
 	// Filings whose outcome is not known come before those that are only planned: a planned twin of such a letter would
 	// otherwise make a copy that looks like its own.
-	if err := r.pages(work, mailboxID, m.journal.StartedFilings, r.started); err != nil {
-		return false, err
+	if err := r.pages(ctx, mailboxID, r.journal.StartedFilings, r.started); err != nil {
+		return err
 	}
-	if err := r.pages(work, mailboxID, m.journal.PlannedFilings, r.planned); err != nil {
-		return false, err
+	if err := r.pages(ctx, mailboxID, r.journal.PlannedFilings, r.planned); err != nil {
+		return err
 	}
-	if err := r.lookForMissing(work); err != nil {
-		return false, err
-	}
-	return r.told, nil
+	return r.lookForMissing(ctx)
 }
 
 // moving is one Run.
@@ -134,11 +137,15 @@ type moving struct {
 	refusals map[int64]int                       // by target folder: refused moves since the last one that was done
 	tell     func(context.Context, Change) error // may be nil
 	told     bool                                // of a changed star
-	next     map[int64]Selected                  // by target folder: below which UID no further copy will be
+	targets  map[int64]Selected                  // by target folder: below which UID no further copy will be
 	pending  []answeredSet                       // moved as the server says, and still to be proved
 	waiting  map[int64]bool                      // the filings in pending
 	missing  []*models.Filing                    // planned, and not in their source folders any more: to be looked for
 	open     string                              // the source folder that is selected for planned moves; "" when none or another
+
+	next      upcoming      // what comes after the set that is being carried out
+	ahead     *announcement // that set, when the journal has it as sent already
+	finishing []chan error  // moved letters are being written into the journal: each waits for the one before it
 }
 
 // page is how many filings are held in memory at a time. After each page the target folders are looked at, which is dear
@@ -150,25 +157,26 @@ func (r *moving) pages(
 	ctx context.Context, mailboxID int64,
 	next func(context.Context, int64, time.Time, int64, int) ([]models.Filing, error),
 	carryOut func(context.Context, []*models.Filing) error,
-) error {
-	for after := int64(0); ; {
-		list, err := next(ctx, mailboxID, r.now(), after, page)
-		if err != nil {
-			return fmt.Errorf("read journal of moves: %w", err)
-		}
-		if err := r.carryOut(ctx, pointers(list), carryOut); err != nil {
-			return err
-		}
-		if len(r.missing) >= page {
-			if err := r.lookForMissing(ctx); err != nil {
-				return err
-			}
-		}
-		if len(list) < page {
-			return nil
-		}
-		after = list[len(list)-1].ID
+) (err error) {
+	read := func(ctx context.Context, after int64) ([]models.Filing, error) {
+		return next(ctx, mailboxID, r.now(), after, page)
 	}
+	list, err := read(ctx, 0)
+	for err == nil && len(list) > 0 {
+		ahead := r.readAhead(ctx, list, read)
+		failed := r.carryOut(ctx, pointers(list), carryOut)
+		if failed == nil && len(r.missing) >= page {
+			failed = r.lookForMissing(ctx)
+		}
+		list, err = ahead.wait()
+		if failed != nil {
+			return failed
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read journal of moves: %w", err)
+	}
+	return nil
 }
 
 // carryOut cuts filings into sets and carries them out. When Run is to end it stops between two sets.
@@ -177,10 +185,14 @@ func (r *moving) carryOut(ctx context.Context, list []*models.Filing, do func(co
 	if err != nil {
 		return err
 	}
-	for _, set := range sets {
+	for i, set := range sets {
 		if err := r.ended(); err != nil {
 			return errors.Join(err, r.prove(ctx))
 		}
+		if err := r.failedBehind(); err != nil {
+			return err
+		}
+		r.foresee(set, sets[i+1:])
 		if err := r.batch(ctx, set, do); err != nil {
 			return fmt.Errorf("filing %d and %d more: %w", set[0].ID, len(set)-1, err)
 		}
@@ -201,7 +213,7 @@ func pointers(list []models.Filing) []*models.Filing {
 func (r *moving) batch(ctx context.Context, set []*models.Filing, carryOut func(context.Context, []*models.Filing) error) error {
 	target := set[0].TargetFolderID
 	if r.blocked[target] {
-		return nil
+		return r.takeBackAhead(ctx) // it may be this one
 	}
 	err := carryOut(ctx, set)
 	r.block(set)
@@ -269,6 +281,16 @@ func (r *moving) finish(ctx context.Context, list []*models.Filing, state models
 	if len(list) == 0 {
 		return nil
 	}
+	r.final(list, state)
+	closed, err := r.book(ctx, list)
+	if err == nil {
+		r.without(list, closed)
+	}
+	return err
+}
+
+// final gives filings their last state.
+func (r *moving) final(list []*models.Filing, state models.FilingState) {
 	now := r.now()
 	for _, f := range list {
 		f.State, f.FinishedAt, f.NextAttemptAt = state, &now, nil
@@ -276,13 +298,16 @@ func (r *moving) finish(ctx context.Context, list []*models.Filing, state models
 			f.LastError, f.Reason = "", models.Phrase{}
 		}
 	}
+}
+
+// book stores filings that have their last state and returns those that the journal no longer had as open.
+func (r *moving) book(ctx context.Context, list []*models.Filing) ([]int64, error) {
 	closed, err := r.journal.FinishFilings(ctx, list)
 	if err != nil {
-		return fmt.Errorf("finish filings: %w", err)
+		return nil, fmt.Errorf("finish filings: %w", err)
 	}
-	r.logger.Info("filings finished", "filing", list[0].ID, "count", len(list), "state", state, "attempts", list[0].Attempts)
-	r.without(list, closed)
-	return nil
+	r.logger.Info("filings finished", "filing", list[0].ID, "count", len(list), "state", list[0].State, "attempts", list[0].Attempts)
+	return closed, nil
 }
 
 // save stores filings that stay open and returns those that the journal still has as open.

@@ -36,9 +36,18 @@ func (r *moving) move(ctx context.Context, set []*models.Filing, t try) error {
 		return r.fail(ctx, set, errors.New("server has neither MOVE nor UIDPLUS"),
 			func(*models.Filing) models.Phrase { return models.Say("sync.cannot_remove") })
 	}
-	ready, before, err := r.sourceReady(ctx, set, t)
+	set, sent, err := r.announcedSet(ctx, set)
+	if err != nil || len(set) == 0 {
+		return err
+	}
+	ready, before, sent, err := r.sourceReady(ctx, set, t, sent)
 	if err != nil || len(ready) == 0 {
 		return err
+	}
+	if !sent {
+		if ready, err = r.announceNow(ctx, ready, t); err != nil || len(ready) == 0 {
+			return err // nothing has been sent, and nothing will be
+		}
 	}
 	return r.send(ctx, ready, before, t)
 }
@@ -51,27 +60,25 @@ func (r *moving) lookForMissing(ctx context.Context) error {
 	return r.carryOut(ctx, missing, func(ctx context.Context, set []*models.Filing) error { return r.reconcile(ctx, set, answer{}) })
 }
 
-// send announces the move of letters that have just been seen in the source folder, and carries it out.
-func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint32]Details, t try) error {
+// announceNow writes into the journal that letters are going to be sent.
+func (r *moving) announceNow(ctx context.Context, set []*models.Filing, t try) ([]*models.Filing, error) {
 	target, err := r.target(ctx, set[0].TargetFolderID, set[0].TargetFolder.Name)
 	if refused(err) {
-		return r.refuse(ctx, set, err, t)
+		return nil, r.refuse(ctx, set, err, t)
 	}
 	if err != nil {
-		return lost("look at target folder", err)
+		return nil, lost("look at target folder", err)
 	}
-	now := r.now()
-	for _, f := range set {
-		f.State, f.SentAt, f.NextAttemptAt = models.FilingSent, &now, nil
-		f.DestUIDValidity, f.DestUIDNext, f.DestUID = target.UIDValidity, target.UIDNext, 0
-		if t != halfTry {
-			f.Attempts++
-		}
+	r.announce(set, target, t)
+	return r.save(ctx, set)
+}
+
+// send carries out the move of letters that have just been seen in the source folder and that the journal has as sent.
+func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint32]Details, t try) error {
+	if err := r.announceNext(ctx); err != nil {
+		return err
 	}
-	set, err = r.save(ctx, set)
-	if err != nil || len(set) == 0 {
-		return err // nothing has been sent, and nothing will be
-	}
+	var err error
 	var got Copied
 	if r.s.Caps().Move {
 		got, err = r.s.MoveSet(ctx, sourceUIDs(set), set[0].TargetFolder.Name)
@@ -82,27 +89,66 @@ func (r *moving) send(ctx context.Context, set []*models.Filing, before map[uint
 }
 
 // sourceReady looks which copies can be moved now. Of those that cannot be the journal has been told why, except of the
-// missing ones, which will be looked for.
-func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try) (ready []*models.Filing, before map[uint32]Details, err error) {
+// missing ones, which will be looked for. It reports whether the journal still has the others as sent.
+func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try, sent bool) (
+	ready []*models.Filing, before map[uint32]Details, still bool, err error,
+) {
 	if ok, err := r.openSource(ctx, set, t); err != nil || !ok {
-		return nil, nil, err
+		return nil, nil, sent, err
 	}
 	before, err = r.details(ctx, sourceUIDs(set))
-	switch {
-	case refused(err) && len(set) > 1 && r.patient(set[0]): // the set itself may be what the server does not like
-		return nil, nil, r.halves(ctx, set, t)
-	case refused(err):
-		r.open = ""
-		return nil, nil, r.refuse(ctx, set, err, t)
-	case err != nil:
-		return nil, nil, lost("look at source copies", err)
+	if err != nil {
+		return nil, nil, sent, r.sourceUnseen(ctx, set, t, sent, err)
 	}
-	var deleted []*models.Filing
-	starred := make(map[uint32][]string)
+	ready, missing, deleted, starred := r.sortOut(set, before)
+	if sent && len(ready)+len(deleted) < len(set) {
+		// Nothing is announced while people's wishes are told, which may change what is to be moved; and what is missing is
+		// looked for by what was known before.
+		if _, err := r.takeBack(ctx, set); err != nil {
+			return nil, nil, false, err
+		}
+		closed := func(f *models.Filing) bool { return !f.State.Open() }
+		ready, missing, deleted = slices.DeleteFunc(ready, closed), slices.DeleteFunc(missing, closed), slices.DeleteFunc(deleted, closed)
+		sent = false
+	}
+	r.missing = append(r.missing, missing...)
+	if err := r.cancel(ctx, deleted, "the copy is marked as deleted"); err != nil {
+		return nil, nil, sent, err
+	}
+	if len(starred) > 0 {
+		r.told = true
+		if err := r.tell(ctx, Change{Folder: *set[0].SourceFolder, Flags: starred}); err != nil {
+			return nil, nil, sent, err
+		}
+	}
+	return ready, before, sent, nil
+}
+
+// sourceUnseen deals with a server that did not let us look at the copies in the source folder.
+func (r *moving) sourceUnseen(ctx context.Context, set []*models.Filing, t try, sent bool, err error) error {
+	if sent {
+		set = r.takeBackAnyway(ctx, set)
+	}
+	switch {
+	case !refused(err):
+		return lost("look at source copies", err)
+	case len(set) == 0: // others were faster
+		return nil
+	case len(set) > 1 && r.patient(set[0]): // the set itself may be what the server does not like
+		return r.halves(ctx, set, t)
+	}
+	r.open = ""
+	return r.refuse(ctx, set, err, t)
+}
+
+// sortOut sorts letters by what has become of their copies in the source folder. starred are those whose star is not as
+// the store knows it, when somebody is to be told.
+func (r *moving) sortOut(set []*models.Filing, before map[uint32]Details) (ready, missing, deleted []*models.Filing, starred map[uint32][]string) {
+	starred = make(map[uint32][]string)
 	for _, f := range set {
 		switch m, there := before[f.SourceUID]; {
 		case !there:
-			r.missing = append(r.missing, f)
+			missing = append(missing, f)
 		case hasFlag(m.Flags, `\Deleted`):
 			deleted = append(deleted, f)
 		case r.tell != nil && f.Location != nil && f.Location.Flagged() != hasFlag(m.Flags, `\Flagged`):
@@ -111,16 +157,7 @@ func (r *moving) sourceReady(ctx context.Context, set []*models.Filing, t try) (
 			ready = append(ready, f)
 		}
 	}
-	if err := r.cancel(ctx, deleted, "the copy is marked as deleted"); err != nil {
-		return nil, nil, err
-	}
-	if len(starred) > 0 {
-		r.told = true
-		if err := r.tell(ctx, Change{Folder: *set[0].SourceFolder, Flags: starred}); err != nil {
-			return nil, nil, err
-		}
-	}
-	return ready, before, nil
+	return ready, missing, deleted, starred
 }
 
 // openSource selects the source folder, unless it is selected. When it is of no use the journal has been told why.
@@ -164,7 +201,7 @@ func (r *moving) details(ctx context.Context, uids []uint32) (map[uint32]Details
 // target tells the UIDVALIDITY of the target folder and a UID below which no copy made from now on will be. It makes a
 // missing folder. The server is asked only the first time: later the copies that it has named tell the same.
 func (r *moving) target(ctx context.Context, id int64, name string) (Selected, error) {
-	if st, known := r.next[id]; known {
+	if st, known := r.targets[id]; known {
 		return st, nil
 	}
 	st, err := r.s.Status(ctx, name)
@@ -174,13 +211,16 @@ func (r *moving) target(ctx context.Context, id int64, name string) (Selected, e
 		}
 		st, err = r.s.Status(ctx, name)
 	}
+	if err == nil {
+		r.targets[id] = st
+	}
 	return st, err
 }
 
 // learnNext keeps for the next set what the answer to this one tells about the target folder.
 func (r *moving) learnNext(set []*models.Filing, got Copied) {
 	id, next := set[0].TargetFolderID, set[0].DestUIDNext
-	delete(r.next, id)
+	delete(r.targets, id)
 	if len(got.To) != len(set) || got.UIDValidity != set[0].DestUIDValidity {
 		return
 	}
@@ -190,7 +230,7 @@ func (r *moving) learnNext(set []*models.Filing, got Copied) {
 		}
 		next = max(next, uid+1)
 	}
-	r.next[id] = Selected{UIDValidity: got.UIDValidity, UIDNext: next}
+	r.targets[id] = Selected{UIDValidity: got.UIDValidity, UIDNext: next}
 }
 
 // answered goes on after the answer to MOVE or COPY, or its absence. A NO is not taken as proof that nothing was done:

@@ -91,7 +91,7 @@ func (r *moving) proveSet(ctx context.Context, set []*models.Filing, before map[
 			rest = append(rest, f)
 		}
 	}
-	if err := r.finish(ctx, done, models.FilingDone); err != nil || len(rest) == 0 {
+	if err := r.finishMoved(ctx, done); err != nil || len(rest) == 0 {
 		return err
 	}
 	return r.carryOut(ctx, rest, r.started)

@@ -45,7 +45,7 @@ func (r *moving) cutSets(list []*models.Filing) ([][]*models.Filing, error) {
 	}
 	var sets [][]*models.Filing
 	for _, k := range kinds {
-		sets = append(sets, cutSet(byKind[k], k.limit)...)
+		sets = append(sets, cutSet(byKind[k], k.limit, r.line())...)
 	}
 	return append(sets, alone...), nil
 }
@@ -61,18 +61,32 @@ func (r *moving) atOnce(f *models.Filing) int {
 	case f.Attempts >= 3:
 		return 1
 	}
+	if r.longSets() {
+		return page >> (3 * f.Attempts)
+	}
 	return setLetters >> (3 * f.Attempts)
 }
 
-// cutSet cuts filings of one kind into sets that fit into one command.
-func cutSet(list []*models.Filing, limit int) (sets [][]*models.Filing) {
+// longSets reports whether as many letters go into one command as a page has.
+func (r *moving) longSets() bool { return r.s.Caps().Move && r.s.Caps().LongLines }
+
+// line is how long the set of UIDs in a command may be.
+func (r *moving) line() int {
+	if r.longSets() {
+		return longSetOctets
+	}
+	return setOctets
+}
+
+// cutSet cuts filings of one kind into sets of at most limit letters whose UIDs, as they are written, are no longer than line.
+func cutSet(list []*models.Filing, limit, line int) (sets [][]*models.Filing) {
 	slices.SortFunc(list, func(a, b *models.Filing) int { return cmp.Compare(a.SourceUID, b.SourceUID) })
 	var set []*models.Filing
 	var ruler setRuler
 	weight := int64(0)
 	for _, f := range list {
 		weight += f.Size
-		if octets := ruler.add(f.SourceUID); len(set) > 0 && (len(set) >= limit || octets > setOctets || weight > setWeight) {
+		if octets := ruler.add(f.SourceUID); len(set) > 0 && (len(set) >= limit || octets > line || weight > setWeight) {
 			sets, set = append(sets, set), nil
 			ruler, weight = setRuler{}, f.Size
 			ruler.add(f.SourceUID)

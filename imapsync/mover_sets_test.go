@@ -245,7 +245,7 @@ func TestSetsFitIntoALine(t *testing.T) {
 			list = append(list, &models.Filing{SourceUID: u, Size: rapid.Int64Range(0, setWeight/500).Draw(t, "size")})
 		}
 		n := 0
-		for _, set := range cutSet(list, setLetters) {
+		for _, set := range cutSet(list, setLetters, setOctets) {
 			weight := int64(0)
 			for _, f := range set {
 				weight += f.Size

@@ -242,30 +242,45 @@ func (r *resolver) create(ctx context.Context, name string) (Listed, error) {
 }
 
 // distinct makes sure that no two roles share a folder, be it under two names: INBOX.X and X are one folder on some
-// servers, and moving from one to the other would never end.
+// servers, and moving from one to the other would never end. The server is asked only about names that may be one.
 func (r *resolver) distinct(ctx context.Context, found map[models.FolderRole]models.Folder) error {
-	seen := map[Selected]string{}
-	for _, role := range []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl} {
-		name := found[role].Name
+	roles := []models.FolderRole{models.FolderInbox, models.FolderSent, models.FolderProcessed, models.FolderControl}
+	for i, role := range roles {
+		for _, before := range roles[:i] {
+			name, other := found[role].Name, found[before].Name
+			same := sameName(other, name) && name != ""
+			if !same && name != "" && other != "" && aliases(other, name, r.delim) {
+				var err error
+				if same, err = r.alike(ctx, other, name); err != nil {
+					return err
+				}
+			}
+			if same {
+				return &models.Told{
+					Phrase: models.Say("imap.folder_twice", "Name", name, "Other", other),
+					Err:    fmt.Errorf("folders %q and %q are one", other, name),
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// alike reports whether two folders that are not empty have the same numbers.
+func (r *resolver) alike(ctx context.Context, a, b string) (bool, error) {
+	var said [2]Selected
+	for i, name := range []string{a, b} {
 		st, err := r.s.Status(ctx, name)
 		var refused *StatusError
 		if errors.As(err, &refused) {
-			continue
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
-		k := Selected{UIDValidity: st.UIDValidity, UIDNext: st.UIDNext, Messages: st.Messages}
-		other, twice := seen[k]
-		if sameName(other, name) || (twice && st.Messages > 0 && aliases(other, name, r.delim)) {
-			return &models.Told{
-				Phrase: models.Say("imap.folder_twice", "Name", name, "Other", other),
-				Err:    fmt.Errorf("folders %q and %q are one", other, name),
-			}
-		}
-		seen[k] = name
+		said[i] = Selected{UIDValidity: st.UIDValidity, UIDNext: st.UIDNext, Messages: st.Messages}
 	}
-	return nil
+	return said[0] == said[1] && said[0].Messages > 0, nil
 }
 
 // aliases reports whether two names differ only by INBOX before one of them.

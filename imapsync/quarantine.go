@@ -32,14 +32,15 @@ func (w *worker) quarantined(ctx context.Context, d *folder) (bool, error) {
 
 // tendQuarantine releases letters that have left the folder, and once for each connection reads those again that have not
 // been tried too often: what was wrong may have been the server's bad hour. A letter that can be read now is handed to the
-// intake like any other; one that cannot gets one more attempt on its row. metas is a complete list of the folder.
-func (w *worker) tendQuarantine(ctx context.Context, d *folder, metas []Meta) error {
+// intake like any other; one that cannot gets one more attempt on its row. metas is a complete list of the folder. It reports
+// whether letters were handed to the intake.
+func (w *worker) tendQuarantine(ctx context.Context, d *folder, metas []Meta) (handed bool, err error) {
 	if w.cfg.Quarantine == nil {
-		return nil
+		return false, nil
 	}
 	rows, err := w.cfg.Quarantine.QuarantinedIn(ctx, d.f.ID, d.f.UIDValidity)
 	if err != nil || len(rows) == 0 {
-		return storing("read quarantine", err)
+		return false, storing("read quarantine", err)
 	}
 	there := make(map[uint32]bool, len(metas))
 	for _, m := range metas {
@@ -56,15 +57,15 @@ func (w *worker) tendQuarantine(ctx context.Context, d *folder, metas []Meta) er
 	}
 	if len(gone) > 0 {
 		if err := w.cfg.Quarantine.ReleaseQuarantined(ctx, d.f.ID, d.f.UIDValidity, gone); err != nil {
-			return storing("release from quarantine", err)
+			return false, storing("release from quarantine", err)
 		}
 	}
 	for _, batch := range batches(again, d.f.FirstUID) {
 		if err := w.readAgain(ctx, d, batch); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return len(again) > 0, nil
 }
 
 // batches cuts ascending UIDs into pieces that can be fetched at once and lie wholly below first or wholly at or

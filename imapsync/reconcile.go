@@ -56,6 +56,9 @@ func (r *moving) reconcile(ctx context.Context, set []*models.Filing, a answer) 
 	if err := r.prove(ctx); err != nil { // what is still to be looked at is better in the books before
 		return err
 	}
+	if err := r.caughtUp(); err != nil {
+		return err
+	}
 	seen, err := r.look(ctx, set)
 	if refused(err) && len(set) > 1 && r.patient(set[0]) { // the set itself may be what the server does not like
 		if err := r.reconcile(ctx, set[:len(set)/2], a); err != nil {

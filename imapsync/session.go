@@ -82,6 +82,9 @@ type Dialer interface {
 // Caps are the server's abilities that matter here, after the quirks of the server have been taken away.
 type Caps struct {
 	Move, UIDPlus, Idle, CondStore, SpecialUse, ListStatus bool
+	// LongLines tells that the server takes commands of up to 64 KB. Dovecot does, and a MOVE costs it as much as a thousand
+	// letters in it. What it refuses all the same is tried in smaller sets.
+	LongLines bool
 }
 
 // Listed is a folder as LIST shows it.

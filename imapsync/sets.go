@@ -17,6 +17,8 @@ const (
 	setLetters = 1000     // letters
 	setOctets  = 6000     // length of the UID set as it is written
 	setWeight  = 64 << 20 // octets of the letters themselves
+
+	longSetOctets = 40_000 // length of the UID set with Caps.LongLines
 )
 
 // uidSet is the shortest set of ascending UIDs.

@@ -123,8 +123,8 @@ func (f *fetcher) fetch(ctx context.Context, ask []uint32, c *catch) (rest []uin
 
 // takeIn hands new copies to the intake in ascending batches and moves the cursor with each. While one batch is being
 // stored the next is being fetched. It stops early when moves have waited long enough. It returns how many UIDs the
-// cursor has passed.
-func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta) (int, error) {
+// cursor has passed. See takeAll for aside, which may be nil.
+func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta, aside aside) (int, error) {
 	var uids []uint32
 	for _, m := range metas {
 		if m.UID > d.f.LastUID {
@@ -146,7 +146,7 @@ func (w *worker) takeIn(ctx context.Context, d *folder, metas []Meta) (int, erro
 	}
 	cut, _ := slices.BinarySearch(uids, d.f.FirstUID)
 	f := &fetcher{w: w, name: d.f.Name, before: uids[:cut], since: uids[cut:], known: known}
-	if err := w.takeBatches(ctx, d, f); err != nil {
+	if err := w.takeBatches(ctx, d, f, aside); err != nil {
 		return 0, err
 	}
 	taken, passed := slices.BinarySearch(uids, d.f.LastUID)
@@ -162,10 +162,13 @@ func (w *worker) movesDue() bool {
 }
 
 // takeBatches stores batch after batch. The session belongs to the goroutine that fetches ahead for as long as that runs.
-func (w *worker) takeBatches(ctx context.Context, d *folder, f *fetcher) error {
+func (w *worker) takeBatches(ctx context.Context, d *folder, f *fetcher, aside aside) error {
 	wait, callOff := context.WithCancel(w.ctx)
 	defer callOff()
-	c := f.next(ctx, wait)
+	c, err := w.firstBatch(ctx, wait, callOff, f, aside)
+	if err != nil {
+		return err
+	}
 	for {
 		var ahead chan catch
 		if c.err == nil && !f.done() && w.ctx.Err() == nil && !w.movesDue() {
@@ -192,6 +195,35 @@ func (w *worker) takeBatches(ctx context.Context, d *folder, f *fetcher) error {
 			return err
 		}
 	}
+}
+
+// firstBatch fetches the first batch, and does what is to be done aside in the meantime.
+func (w *worker) firstBatch(ctx, wait context.Context, callOff func(), f *fetcher, aside aside) (catch, error) {
+	if aside == nil {
+		return f.next(ctx, wait), nil
+	}
+	first := make(chan catch, 1)
+	go func() { first <- f.next(ctx, wait) }()
+	err := w.guarded(func() error { return aside(ctx, true) })
+	if err != nil {
+		callOff()
+	}
+	c := <-first // the session belongs to that goroutine until then
+	if err != nil {
+		c.hold.Release()
+	}
+	return c, err
+}
+
+// guarded turns a panic into an error.
+func (w *worker) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked(p)
+			err = &panicError{p}
+		}
+	}()
+	return f()
 }
 
 // take stores one batch together with the new cursor. Copies that the store knows already only move the cursor.
@@ -265,12 +297,6 @@ func halves(a Arrival) (left, right Arrival) {
 }
 
 // offer calls the intake and turns a panic in it into an error, so that one letter cannot stop a mailbox.
-func (w *worker) offer(ctx context.Context, a Arrival) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.panicked(p)
-			err = &panicError{p}
-		}
-	}()
-	return w.cfg.Intake.Arrived(ctx, a)
+func (w *worker) offer(ctx context.Context, a Arrival) error {
+	return w.guarded(func() error { return w.cfg.Intake.Arrived(ctx, a) })
 }

@@ -59,7 +59,7 @@ func (tw *takeWorld) takeIn(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return tw.w.takeIn(ctx, tw.d, metas)
+	return tw.w.takeIn(ctx, tw.d, metas, nil)
 }
 
 func (tw *takeWorld) fetches() int {

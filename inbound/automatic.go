@@ -121,20 +121,28 @@ var receiptTexts = []string{
 	"this is a return receipt", "your message",
 }
 
-// receipt recognises notices that a letter of ours was opened (RFC 8098), and reports of complaints about it (RFC 5965).
-func (r *reader) receipt() verdict {
+// feedback recognises complaints of receivers about a letter of ours (RFC 5965), also in the older forms.
+func (r *reader) feedback() verdict {
 	report := strings.ToLower(r.root.media.params["report-type"])
 	switch {
-	case r.root.media.kind == "multipart/report" && report == "disposition-notification", r.machineReport("message/disposition-notification"):
-		return verdict{models.ClassReceipt, models.Say("inbound.class.receipt")}
 	case r.root.media.kind == "multipart/report" && report == "feedback-report", r.machineReport("message/feedback-report"):
-		return verdict{models.ClassReceipt, models.Say("inbound.class.complaint")}
+		return verdict{models.ClassFeedback, models.Say("inbound.class.complaint")}
+	case strings.HasPrefix(r.subject(), "complaint about message from") && r.root.find("message/rfc822") != nil: // as Microsoft's JMRP has it
+		return verdict{models.ClassFeedback, models.Say("inbound.class.complaint")}
 	}
-	subject := r.subject()
-	if strings.HasPrefix(subject, "complaint about message from") && r.root.find("message/rfc822") != nil { // as Microsoft's JMRP has it
-		return verdict{models.ClassReceipt, models.Say("inbound.class.complaint")}
+	return verdict{}
+}
+
+// receipt recognises notices that a letter of ours was opened, or deleted unread. See RFC 8098.
+func (r *reader) receipt() verdict {
+	report := strings.ToLower(r.root.media.params["report-type"])
+	if r.root.media.kind == "multipart/report" && report == "disposition-notification" || r.machineReport("message/disposition-notification") {
+		if r.daemon() && r.failureHits() > 0 { // Dovecot rejects letters in this form
+			return verdict{}
+		}
+		return verdict{models.ClassReceipt, models.Say("inbound.class.receipt")}
 	}
-	if _, ok := startsWithAny(subject, receiptSubjects); !ok {
+	if _, ok := startsWithAny(r.subject(), receiptSubjects); !ok {
 		return verdict{}
 	}
 	_, told := containsAny(foldText(cutUTF8(r.text, 1000)), receiptTexts)
@@ -160,7 +168,27 @@ func (r *reader) list() verdict {
 	if name == "" {
 		return verdict{}
 	}
+	if !r.discussion() {
+		return verdict{models.ClassNewsletter, models.Say("inbound.class.newsletter", "Header", name)}
+	}
 	return verdict{models.ClassList, models.Say("inbound.class.list", "Header", name)}
+}
+
+// discussion reports whether people write on the list: it takes letters (RFC 2369 section 3.4), or a program that serves
+// such lists sent it, or the letter answers another. What has none of these one sender writes to many.
+func (r *reader) discussion() bool {
+	if v, ok := r.h.first("list-post"); ok {
+		return !strings.EqualFold(strings.TrimSpace(string(v)), "no")
+	}
+	for _, name := range []string{"mailing-list", "x-mailing-list", "x-mailman-version", "x-beenthere", "x-loop", "x-google-group-id", "x-sympa-to", "x-ml-name", "x-ml-count", "x-sequence", "list-archive", "list-subscribe", "in-reply-to"} {
+		if r.h.has(name) {
+			return true
+		}
+	}
+	if t := r.h.token("precedence"); t == "list" {
+		return true
+	}
+	return r.h.has("list-id") && !r.h.has("list-unsubscribe") && !noReplyAddress(r.letter.FromAddress)
 }
 
 // listField returns the field that shows that a list or a bulk mailer sent the letter, "" when there is none.

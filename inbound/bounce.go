@@ -60,15 +60,23 @@ var smtpReply = regexp.MustCompile(`(?:^|[^0-9.])(?:[45]\.[0-9]{1,2}\.[0-9]{1,3}
 // reportTextSample is how much of the text is looked at for phrases.
 const reportTextSample = 8 << 10
 
-// bounce recognises reports that a letter was not delivered, or not yet. A report with the structure of RFC 3464 needs no
-// more; otherwise at least two things must speak for it, and never a subject alone: people send such reports on, ask
-// about them, and write about goods that were not delivered.
+// delayWords are what reports say while the server keeps trying, final what they say when it has given up, folded.
+var (
+	delayWords = []string{"warning: could not send", "warning: message", "has not yet been delivered", "not yet been delivered", "not been delivered yet", "still being retried", "will keep trying", "will continue to try",
+		"delivery attempts will continue", "will be retried", "continue to be made", "has been delayed", "is delayed", "message delayed", "mail delayed", "delayed mail", "delivery delayed", "(delay)", "delivery is delayed", "notification: delayed",
+		"status notification: warning", "temporary failure report", "warning message only", "this is a warning", "this is only a warning", "no action is required", "do not need to resend", "do not need to re-send", "no need to resend", "will be tried again", "delivery delay", "not delivered for the past", "keep trying",
+		"пока не доставлен", "еще не доставлен", "до сих пор не доставлен", "доставка задержана", "доставка отложена", "доставка откладывается", "задержка доставки", "продолжит попытки", "попытки будут продолжены", "попытки доставки будут", "будет предпринимать попытки", "повторять попытки", "отправлять письмо повторно не нужно",
+		"verzögert", "retardé", "retraso"}
+	finalWords = []string{"permanent", "i've given up", "has given up", "giving up", "not going to try again", "will not be retried", "no further", "returned to sender", "returning message to sender", "failed after", "gave up", "delivery has failed",
+		"попытки прекращены", "больше не будет", "окончательн"}
+)
+
+// bounce recognises reports that a letter was not delivered, or not yet, or that it was. A report with the structure of
+// RFC 3464 needs no more; otherwise at least two things must speak for it, and never a subject alone: people send such
+// reports on, ask about them, and write about goods that were not delivered.
 func (r *reader) bounce() verdict {
 	if p := r.bounceStructure(); !p.IsZero() {
-		if deliveredOnly(r.root) {
-			return verdict{models.ClassReceipt, models.Say("inbound.class.delivered")}
-		}
-		return verdict{models.ClassBounce, p}
+		return r.fate(p)
 	}
 	subject := r.subject()
 	_, failed := containsAny(subject, failureSubjects)
@@ -82,14 +90,94 @@ func (r *reader) bounce() verdict {
 	}
 	hits := r.failureHits()
 	switch {
-	case (daemon || null) && failed:
-		return verdict{models.ClassBounce, models.Say("inbound.class.bounce_subject", "Address", r.letter.FromAddress)}
-	case daemon && hits >= 1 && !startsAnswer(subject), null && hits >= 2 && !startsAnswer(subject) && !r.autoHeader():
-		return verdict{models.ClassBounce, models.Say("inbound.class.bounce_text", "Address", r.letter.FromAddress)}
-	case failed && hits >= 3 && !r.h.has("in-reply-to"):
-		return verdict{models.ClassBounce, models.Say("inbound.class.bounce_text", "Address", r.letter.FromAddress)}
+	case (daemon && (!r.human() || r.lists()) || null) && failed:
+		return r.fate(models.Say("inbound.class.bounce_subject", "Address", r.from.address))
+	case daemon && !r.human() && hits >= 1 && !startsAnswer(subject), null && hits >= 2 && !startsAnswer(subject) && !r.autoHeader():
+		return r.fate(models.Say("inbound.class.bounce_text", "Address", r.from.address))
+	case failed && hits >= 1 && !r.human() && !r.h.has("in-reply-to") && (r.autoHeader() || r.lists()):
+		return r.fate(models.Say("inbound.class.bounce_text", "Address", r.from.address))
 	}
 	return verdict{}
+}
+
+// fate says which of the three kinds of report about delivery it is. One that tells of several recipients is as bad as the
+// worst of them.
+func (r *reader) fate(why models.Phrase) verdict {
+	actions := map[string]int{}
+	for _, b := range r.statusBlocks() {
+		if action := reportedAction(b); action != "" {
+			actions[action]++
+		}
+	}
+	good := actions[actionDelivered] + actions["relayed"] + actions["expanded"]
+	switch {
+	case actions[actionFailed] > 0:
+	case actions[actionDelayed] > 0, len(actions) == good && good == 0 && r.saysDelayed():
+		return verdict{models.ClassDelayed, models.Say("inbound.class.delayed")}
+	case good > 0:
+		return verdict{models.ClassDelivered, models.Say("inbound.class.delivered")}
+	}
+	return verdict{models.ClassBounce, why}
+}
+
+// saysDelayed reports whether the words tell that the server keeps trying.
+func (r *reader) saysDelayed() bool {
+	said, _ := cutReturned(cutUTF8(r.text, reportTextSample))
+	s := r.subject() + "\n" + foldText(said)
+	if _, ok := containsAny(s, delayWords); !ok {
+		return false
+	}
+	_, final := containsAny(s, finalWords)
+	return !final
+}
+
+// human reports whether a program for people made the letter, or it continues a conversation: a person at the postmaster's
+// desk.
+func (r *reader) human() bool {
+	if r.nullSender() || r.autoHeader() || noReplyAddress(r.from.address) {
+		return false
+	}
+	if r.h.has("user-agent") || r.h.has("x-mailer") && !r.mailerIsServer() {
+		return true
+	}
+	return r.h.has("in-reply-to") && r.h.has("references") && startsAnswer(r.subject())
+}
+
+// mailerIsServer reports whether the field in which programs name themselves names a mail server or a gateway.
+func (r *reader) mailerIsServer() bool {
+	v, _ := r.h.first("x-mailer")
+	_, ok := containsAny(strings.ToLower(string(v)), []string{"server", "internet mail service", "daemon", "mta", "gateway", "smtp", "deliver", "postmaster", "mdaemon", "imail", "mailsite", "groupwise", "listserv", "exchange"})
+	return ok
+}
+
+// lists reports whether the letter has the build of a report: lines that consist of an address or of an SMTP refusal, and a
+// letter returned with it.
+func (r *reader) lists() bool {
+	said, pasted := cutReturned(cutUTF8(r.text, reportTextSample))
+	if pasted == "" && r.root.find("message/rfc822") == nil && r.root.find("text/rfc822-headers") == nil && strings.Count(said, "\n") > 20 {
+		return false
+	}
+	if greets(said) {
+		return false
+	}
+	for _, p := range passages(said, nil) {
+		if p.weight >= listed {
+			return true
+		}
+	}
+	return false
+}
+
+// greets recognises the first line of a letter by which people address each other.
+func greets(text string) bool {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	s := foldText(line)
+	for _, w := range []string{"здравствуйте", "добрый день", "доброе утро", "добрый вечер", "уважаем", "привет", "приветствую", "коллеги", "hello", "hi ", "hi,", "dear ", "good morning", "good afternoon"} {
+		if strings.HasPrefix(s, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // bounceStructure looks for what only mail servers write: a delivery report, or the field in which Exim and Google list

@@ -17,14 +17,18 @@ type verdict struct {
 // a nuisance, a client's letter taken for a machine's is a lost client.
 func (r *reader) classify() {
 	r.letter.Direction = r.direction()
-	for _, f := range []func() verdict{r.bounce, r.receipt, r.autoReply, r.list, r.noReply} {
+	for _, f := range []func() verdict{r.feedback, r.receipt, r.bounce, r.challenge, r.autoReply, r.list, r.noReply} {
 		if v := f(); v.class != "" {
 			r.letter.Class, r.letter.ClassReason = v.class, v.reason
-			if v.class == models.ClassBounce { // from our own server, perhaps, but to us
+			if v.class.AboutOurs() { // from our own server, perhaps, but to us
 				r.letter.Direction = models.Inbound
 			}
 			return
 		}
+	}
+	if r.letter.Direction == models.Internal && r.toOneself() {
+		r.letter.Class, r.letter.ClassReason = models.ClassOwn, models.Say("inbound.class.own")
+		return
 	}
 	if r.letter.Direction == models.Internal {
 		r.letter.Class, r.letter.ClassReason = models.ClassInternal, models.Say("inbound.class.internal")
@@ -58,6 +62,18 @@ func (r *reader) direction() models.Direction {
 		return models.Inbound
 	}
 	return models.Internal
+}
+
+// toOneself reports whether the sender is the only recipient.
+func (r *reader) toOneself() bool {
+	for _, list := range [][]string{r.letter.To, r.letter.Cc, r.bcc} {
+		for _, a := range list {
+			if a != r.letter.FromAddress {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // form reports whether the letter was sent by a program on behalf of somebody else, as web sites send what was written

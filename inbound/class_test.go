@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestDirection(t *testing.T) {
 		{"out by bcc", []string{"From: sales@own.ru", "To: sales@own.ru", "Bcc: a@client.ru"}, models.Outbound, models.ClassPerson},
 		{"out without recipients", []string{"From: sales@own.ru", "To: undisclosed-recipients:;"}, models.Outbound, models.ClassPerson},
 		{"internal", []string{"From: sales@own.ru", "To: b@own.ru, boss@gmail.com"}, models.Internal, models.ClassInternal},
-		{"to oneself", []string{"From: sales@own.ru", "To: sales@own.ru"}, models.Internal, models.ClassInternal},
+		{"to oneself", []string{"From: sales@own.ru", "To: sales@own.ru"}, models.Internal, models.ClassOwn},
 		{"web form from our own address", []string{"From: site@own.ru", "To: sales@own.ru", "Reply-To: a@client.ru"}, models.Inbound, models.ClassPerson},
 		{"web form from a no-reply address", []string{"From: noreply@tilda.example", "To: sales@own.ru", "Reply-To: a@client.ru"}, models.Inbound, models.ClassPerson},
 		{"no-reply", []string{"From: no-reply@shop.example", "To: sales@own.ru"}, models.Inbound, models.ClassAutoReply},
@@ -65,7 +66,7 @@ var classCases = []struct {
 	{"russian bounce", "From: mailer-daemon@corp.mail.ru|Subject: Ваше сообщение не доставлено. Mail failure.", "x", models.ClassBounce},
 	{"exchange, in russian", "From: Почтовая система <p@client.ru>|Return-Path: <>|Subject: Не удалось доставить: КП", "x", models.ClassBounce},
 	{"empty sender, only the text tells", "Return-Path: <>|Subject: Hello", "Your message could not be delivered: 550 5.1.1 user unknown", models.ClassBounce},
-	{"delivered", "From: mailer-daemon@x|Return-Path: <>|Subject: Success|Content-Type: multipart/report; report-type=delivery-status; boundary=z", "--z\r\n\r\nok\r\n--z\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: delivered\r\nStatus: 2.0.0\r\n--z--", models.ClassReceipt},
+	{"delivered", "From: mailer-daemon@x|Return-Path: <>|Subject: Success|Content-Type: multipart/report; report-type=delivery-status; boundary=z", "--z\r\n\r\nok\r\n--z\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: delivered\r\nStatus: 2.0.0\r\n--z--", models.ClassDelivered},
 	{"read receipt", "Subject: Прочтено: КП|Content-Type: multipart/report; report-type=disposition-notification; boundary=z", "--z\r\n\r\nok\r\n--z--", models.ClassReceipt},
 	{"read receipt in words", "Subject: Прочтено: КП", "Ваше сообщение было прочтено 01.11.2026 10:00", models.ClassReceipt},
 	{"auto-replied", "Subject: x|Auto-Submitted: auto-replied (vacation)", "x", models.ClassAutoReply},
@@ -76,8 +77,8 @@ var classCases = []struct {
 	{"ticket system", "Subject: Ваше обращение зарегистрировано №5|X-Auto-Response-Suppress: All", "x", models.ClassAutoReply},
 	{"automatic answer that quotes a refusal", "Return-Path: <>|Auto-Submitted: auto-replied|Subject: Out of office", "mailbox unavailable until 5.12, user unknown to me", models.ClassAutoReply},
 	{"discussion list", "Subject: x|List-Id: <go.example.org>", "x", models.ClassList},
-	{"newsletter", "Subject: Скидки|List-Unsubscribe: <https://x>", "x", models.ClassList},
-	{"bulk", "Subject: Скидки|Precedence: bulk", "x", models.ClassList},
+	{"newsletter", "Subject: Скидки|List-Unsubscribe: <https://x>", "x", models.ClassNewsletter},
+	{"bulk", "Subject: Скидки|Precedence: bulk", "x", models.ClassNewsletter},
 	{"generated for a list", "Subject: x|Auto-Submitted: auto-generated|List-Id: <x.example.org>", "x", models.ClassList},
 }
 
@@ -101,11 +102,15 @@ func TestReport(t *testing.T) {
 	f := mustRead(t, letter("--z\r\n\r\nno\r\n--z\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nOriginal-Recipient: rfc822;Ivan@client.ru\r\nFinal-Recipient: rfc822; i@client.ru\r\nAction: delayed\r\nStatus: 4.4.7 (expired)\r\n\r\n"+
 		"Final-Recipient: rfc822; <p@client.ru>\r\nAction: failed\r\nStatus: 5.1.1\r\n--z\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <kp@own.ru>\r\nSubject: KP\r\n--z--",
 		"From: MAILER-DAEMON@x", "Subject: x", "Content-Type: multipart/report; report-type=delivery-status; boundary=z"), Own{})
-	r := f.Report
-	if r == nil || r.OriginalID != "kp@own.ru" || strings.Join(r.Recipients, " ") != "ivan@client.ru p@client.ru" || r.Status != "4.4.7" || !r.Delayed {
-		t.Errorf("got %+v", r)
+	b := f.Bounce
+	want := []BounceRecipient{
+		{Address: "i@client.ru", Action: "delayed", Status: "4.4.7", Reason: "expired"},
+		{Address: "p@client.ru", Action: "failed", Status: "5.1.1", Permanent: true, Reason: "userunknown"},
 	}
-	if f := mustRead(t, letter("x", "From: a@b", "Subject: x"), Own{}); f.Report != nil {
-		t.Errorf("a person's letter reports %+v", f.Report)
+	if b == nil || b.OriginalMessageID != "kp@own.ru" || !slices.Equal(b.Recipients, want) {
+		t.Errorf("got %+v", b)
+	}
+	if f := mustRead(t, letter("x", "From: a@b", "Subject: x"), Own{}); f.Bounce != nil || f.AutoReply != nil {
+		t.Errorf("a person's letter reports %+v %+v", f.Bounce, f.AutoReply)
 	}
 }

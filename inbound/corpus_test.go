@@ -49,9 +49,9 @@ func readCorpus(t *testing.T, file string) (Facts, error) {
 
 // wantedClass maps the labels of the corpora to classes; several are right where the label says less than the class.
 var wantedClass = map[string][]models.Class{
-	"bounce": {models.ClassBounce}, "dsn-delayed": {models.ClassBounce}, "feedback": {models.ClassReceipt, models.ClassBounce},
-	"autoreply": {models.ClassAutoReply}, "human": {models.ClassPerson}, "list": {models.ClassList}, "newsletter": {models.ClassList},
-	"not-bounce": {models.ClassPerson, models.ClassReceipt, models.ClassList, models.ClassAutoReply},
+	"bounce": {models.ClassBounce, models.ClassDelayed}, "dsn-delayed": {models.ClassDelayed}, "feedback": {models.ClassFeedback},
+	"autoreply": {models.ClassAutoReply}, "human": {models.ClassPerson}, "list": {models.ClassList}, "newsletter": {models.ClassNewsletter},
+	"not-bounce": {models.ClassPerson, models.ClassReceipt, models.ClassDelivered, models.ClassList, models.ClassNewsletter, models.ClassAutoReply},
 }
 
 // TestClassesOfLabelledLetters measures the classes against letters that others have labelled. The floors are what was
@@ -86,7 +86,8 @@ func TestClassesOfLabelledLetters(t *testing.T) {
 		t.Logf("%-12s %3d of %3d", kind, right[kind], n)
 	}
 	t.Log(strings.Join(wrong, "\n"))
-	for kind, floor := range map[string]float64{"bounce": 0.95, "dsn-delayed": 0.94, "autoreply": 1, "human": 1, "list": 1, "feedback": 1} {
+	// Two of the delayed are so called by the name of their file, but say themselves that the server gave up.
+	for kind, floor := range map[string]float64{"bounce": 0.97, "dsn-delayed": 0.89, "autoreply": 1, "human": 1, "list": 1, "feedback": 1} {
 		if rate := float64(right[kind]) / float64(max(1, total[kind])); rate < floor {
 			t.Errorf("%s: %.3f is below the floor of %.2f", kind, rate, floor)
 		}
@@ -121,7 +122,7 @@ func TestNoOrdinaryLetterIsABounce(t *testing.T) {
 				return nil
 			}
 			counts[f.Letter.Class]++
-			if f.Letter.Class == models.ClassBounce && !daemonWrote(raw) {
+			if f.Letter.Class.AboutOurs() && f.Letter.Class != models.ClassReceipt && !daemonWrote(raw) {
 				t.Errorf("%s: bounce (%s)", p, f.Letter.ClassReason.ID)
 			}
 			return nil

@@ -32,17 +32,15 @@ type Facts struct {
 	OtherIDs []string
 	// Text is the start of the readable text: valid UTF-8, LF line ends, at most 64 KB. It includes what is quoted.
 	Text string
-	// Report is what a report about a letter of ours says; nil unless Class is ClassBounce or ClassReceipt and the
-	// report has a part for machines.
-	Report *Report
-}
-
-// Report is the machine-readable part of a report about delivery or reading. See RFC 3464 and RFC 8098.
-type Report struct {
-	OriginalID string   // Message-ID of the letter that it is about; "" when it does not say
-	Recipients []string // normalised addresses that it is about
-	Status     string   // the first status code, such as 5.1.1; "" when there is none
-	Delayed    bool     // delivery is still being tried
+	// Bounce is what a report about a letter of ours says; nil unless Class is ClassBounce, ClassDelayed, ClassDelivered or
+	// ClassFeedback.
+	Bounce *Bounce
+	// AutoReply is what an automatic answer says; nil unless Class is ClassAutoReply.
+	AutoReply *AutoReply
+	// ReplyText is what the writer wrote himself: Text without quotes and without the signature, which is Signature.
+	ReplyText, Signature string
+	// Named is what ReplyText and Signature name.
+	Named Named
 }
 
 // Read understands a letter. It fails only with ErrNothing; a letter that breaks the rules gives what can be read of it,
@@ -70,26 +68,31 @@ func Read(src Source, own Own) (Facts, error) {
 	r.letter.Fingerprint = fingerprint(r.letter, r.rawDate, r.content)
 	r.classify()
 	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text}
-	if c := r.letter.Class; c == models.ClassBounce || c == models.ClassReceipt {
-		f.Report = readReport(r.root)
+	switch r.letter.Class {
+	case models.ClassBounce, models.ClassDelayed, models.ClassDelivered, models.ClassFeedback:
+		f.Bounce = r.readBounce()
+	case models.ClassAutoReply:
+		f.AutoReply = r.readAutoReply()
 	}
 	return f, nil
 }
 
 // reader gathers what Read finds out.
 type reader struct {
-	h        header
-	own      Own
-	hint     string // charset that the letter declares for its text
-	letter   models.Letter
-	bcc      []string
-	from     mailbox // may lack an @
-	rawDate  string
-	root     *entity
-	text     string
-	content  string // text, or the start of the body as it came when nothing in it is readable
-	folded   string // the subject by foldSubject, once isFolded
-	isFolded bool
+	h         header
+	own       Own
+	hint      string // charset that the letter declares for its text
+	letter    models.Letter
+	bcc       []string
+	from      mailbox // may lack an @
+	rawDate   string
+	root      *entity
+	text      string
+	content   string // text, or the start of the body as it came when nothing in it is readable
+	folded    string // the subject by foldSubject, once isFolded
+	isFolded  bool
+	blocks    []header // groups of fields of the parts for machines, once hasBlocks
+	hasBlocks bool
 }
 
 // subject returns the letter's subject, folded.

@@ -22,8 +22,22 @@ type BounceRecipient struct {
 	Action    string // failed, delayed, delivered, relayed or expanded, see RFC 3464 section 2.3.3
 	Status    string // enhanced status code such as "5.1.1", see RFC 3463; "" when there is none
 	Reply     string // SMTP reply code such as "550", see RFC 5321 section 4.2; "" when there is none
-	Permanent bool   // trying again will not help
-	Reason    string // group of reasons such as "userunknown"; "" when it cannot be told
+	Permanent bool   // the letter was refused for good: a status of class 5, see RFC 3463 section 2, or the server gave up
+	Reason    string // group of reasons such as "userunknown", "mailboxfull" or "spamdetected"; "undefined" when a failure names none
+}
+
+// DeadAddress reports whether no letter at all will reach the address: it, or its domain, does not exist or takes no
+// letters. A permanent failure for another reason (a full mailbox, a letter too big, a sender not wanted) says nothing of
+// the kind.
+func (rec BounceRecipient) DeadAddress() bool {
+	if !rec.Permanent {
+		return false
+	}
+	switch rec.Reason {
+	case "userunknown", "hostunknown", "hasmoved", "notaccept":
+		return true
+	}
+	return false
 }
 
 // AutoReply is what an automatic answer says.

@@ -31,7 +31,7 @@ func (s FilingState) Open() bool {
 // by looking, never by asking again. At most one filing of a location is open at any time.
 type Filing struct {
 	ID                int64       `gorm:"primaryKey;index:ix_filings_due,priority:2,where:finished_at IS NULL"`
-	MailboxID         int64       `gorm:"not null;index:ix_filings_mailbox_state,priority:1;index:ix_filings_due,priority:1"`
+	MailboxID         int64       `gorm:"not null;index:ix_filings_due,priority:1"`
 	LetterID          int64       `gorm:"not null;index:ix_filings_letter"`
 	Letter            *Letter     `gorm:"constraint:OnDelete:RESTRICT"`
 	LocationID        int64       `gorm:"not null;uniqueIndex:ux_filings_location,priority:1;uniqueIndex:ux_filings_open,where:finished_at IS NULL"` // the copy to be moved
@@ -45,7 +45,7 @@ type Filing struct {
 	Size              int64       `gorm:"not null;default:0"`
 	TargetFolderID    int64       `gorm:"not null"`
 	TargetFolder      *Folder     `gorm:"constraint:OnDelete:RESTRICT"`
-	State             FilingState `gorm:"not null;size:20;index:ix_filings_mailbox_state,priority:2"`
+	State             FilingState `gorm:"not null;size:20"`
 	DestUIDValidity   uint32      `gorm:"not null;default:0"` // of the target folder; 0 until known
 	DestUIDNext       uint32      `gorm:"not null;default:0"` // UIDNEXT of the target just before the command: a copy made by us is at or above it
 	DestUID           uint32      `gorm:"not null;default:0"` // 0 until known

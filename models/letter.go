@@ -12,18 +12,42 @@ const (
 	Internal Direction = "internal" // everybody in it is ours
 )
 
-// Class says what kind of letter it is. Only ClassPerson needs an answer, and only ClassPerson can be one.
+// Class says what kind of letter it is. Only ClassPerson needs an answer, and only ClassPerson can be one. Letters that an
+// older version has classified keep what it knew: reports of delay are ClassBounce there, reports of success and complaints
+// ClassReceipt, newsletters ClassList, challenges ClassAutoReply, notes to oneself ClassInternal.
 type Class string
 
 // The classes of letters.
 const (
-	ClassPerson    Class = "person"
-	ClassBounce    Class = "bounce"     // a report about a letter that was not, or not yet, delivered
-	ClassAutoReply Class = "auto_reply" // out of office, "your request is registered"
-	ClassList      Class = "list"       // mailing lists and newsletters
-	ClassInternal  Class = "internal"   // between colleagues
-	ClassReceipt   Class = "receipt"    // read receipts and other notifications about our own letters
+	ClassPerson     Class = "person"
+	ClassBounce     Class = "bounce"     // a report that a letter was not delivered, and will not be
+	ClassDelayed    Class = "delayed"    // a report that delivery is still being tried
+	ClassDelivered  Class = "delivered"  // a report that a letter was delivered, or handed on
+	ClassAutoReply  Class = "auto_reply" // out of office, "your request is registered"
+	ClassChallenge  Class = "challenge"  // a filter wants a confirmation that a person wrote before it lets the letter through
+	ClassReceipt    Class = "receipt"    // a notice that a letter was read, or deleted unread
+	ClassFeedback   Class = "feedback"   // a report that the receiver complains about a letter; see RFC 5965
+	ClassList       Class = "list"       // a list on which people write
+	ClassNewsletter Class = "newsletter" // what one sender writes to many
+	ClassInternal   Class = "internal"   // between colleagues
+	ClassOwn        Class = "own"        // of one of us to himself
 )
+
+// Classes returns every class, in the order in which they are listed to people.
+func Classes() []Class {
+	return []Class{ClassPerson, ClassBounce, ClassDelayed, ClassDelivered, ClassAutoReply, ClassChallenge, ClassReceipt, ClassFeedback,
+		ClassList, ClassNewsletter, ClassInternal, ClassOwn}
+}
+
+// AboutOurs reports whether such a letter is what a mail system says about a letter of ours: what became of it, not an
+// answer to it.
+func (c Class) AboutOurs() bool {
+	switch c {
+	case ClassBounce, ClassDelayed, ClassDelivered, ClassChallenge, ClassReceipt, ClassFeedback:
+		return true
+	}
+	return false
+}
 
 // Letter is one letter, whatever number of copies of it lie in whatever folders. Its identity is ours (Fingerprint), so
 // it survives moves, aliases and a change of UIDVALIDITY. Two letters that share a Message-ID but differ in date, sender
@@ -90,7 +114,7 @@ type Location struct {
 	HandsOff     bool       `gorm:"not null;default:false"` // a person put it here: it is never moved by Kontrol again
 	FirstLook    bool       `gorm:"not null;default:false"` // it lay there when the folder was looked at for the first time
 	SeenAt       time.Time  `gorm:"not null"`
-	GoneAt       *time.Time `gorm:"index:ix_locations_gone"`
+	GoneAt       *time.Time
 }
 
 // Flagged reports whether a person has starred this copy. See RFC 9051 section 2.3.2.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"kontrol/models"
@@ -31,8 +32,11 @@ func procedure() []rule {
 		{"internal", models.Say("rules.rule.internal"), []condition{{"between colleagues", internal}}, stay},
 		{"bounce", models.Say("rules.rule.bounce"), []condition{{"a bounce", class(models.ClassBounce)}}, stay},
 		{"auto_reply", models.Say("rules.rule.auto_reply"), []condition{{"an auto-reply", class(models.ClassAutoReply)}}, stay},
-		{"list", models.Say("rules.rule.list"), []condition{{"a mailing", class(models.ClassList)}}, stay},
-		{"receipt", models.Say("rules.rule.receipt"), []condition{{"a receipt", class(models.ClassReceipt)}}, stay},
+		{"list", models.Say("rules.rule.list"), []condition{{"a mailing", class(models.ClassList, models.ClassNewsletter)}}, stay},
+		{"challenge", models.Say("rules.rule.challenge"), []condition{{"a challenge", class(models.ClassChallenge)}}, stay},
+		{"receipt", models.Say("rules.rule.receipt"), []condition{{"a receipt", class(models.ClassReceipt, models.ClassDelayed,
+			models.ClassDelivered)}}, stay},
+		{"feedback", models.Say("rules.rule.feedback"), []condition{{"a complaint", class(models.ClassFeedback)}}, stay},
 		{"ours", models.Say("rules.rule.ours"), []condition{{"not from outside", ours}}, stay},
 		{"not_person", models.Say("rules.rule.not_person"), []condition{{"not known to be a person's", notPerson}}, stay},
 		{"old", models.Say("rules.rule.old"), []condition{{"old at the first look", old}}, stay},
@@ -83,15 +87,15 @@ func handsOff(v *view) (bool, models.Trace) {
 }
 
 func internal(v *view) (bool, models.Trace) {
-	if v.f.Letter.Direction != models.Internal && v.f.Letter.Class != models.ClassInternal {
+	if v.f.Letter.Direction != models.Internal && v.f.Letter.Class != models.ClassInternal && v.f.Letter.Class != models.ClassOwn {
 		return false, nil
 	}
 	return one(true, models.Say("rules.step.internal", "From", v.f.Letter.FromAddress))
 }
 
-func class(c models.Class) func(*view) (bool, models.Trace) {
+func class(any ...models.Class) func(*view) (bool, models.Trace) {
 	return func(v *view) (bool, models.Trace) {
-		if v.f.Letter.Class != c {
+		if !slices.Contains(any, v.f.Letter.Class) {
 			return false, nil
 		}
 		return one(true, classText(v.f.Letter))
@@ -104,9 +108,9 @@ func classText(l models.Letter) models.Phrase {
 		return models.Say("rules.step.bounce", "Reason", l.ClassReason)
 	case models.ClassAutoReply:
 		return models.Say("rules.step.auto_reply", "Reason", l.ClassReason)
-	case models.ClassList:
+	case models.ClassList, models.ClassNewsletter:
 		return models.Say("rules.step.list", "Reason", l.ClassReason)
-	case models.ClassReceipt:
+	case models.ClassReceipt, models.ClassDelayed, models.ClassDelivered, models.ClassFeedback, models.ClassChallenge:
 		return models.Say("rules.step.receipt", "Reason", l.ClassReason)
 	}
 	return models.Say("rules.step.not_person", "Reason", l.ClassReason)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -21,29 +22,58 @@ func (q *Queries) Filing(ctx context.Context, id int64) (models.Filing, error) {
 func (q *Queries) OpenFilings(ctx context.Context, mailboxID int64, now time.Time) ([]models.Filing, error) {
 	var rows []models.Filing
 	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").Preload("Location").
-		Where("mailbox_id = ? AND state IN ? AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", mailboxID, openStates(), instant(now)).
+		Where("mailbox_id = ? AND finished_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", mailboxID, instant(now)).
 		Order("planned_at, id").Find(&rows).Error
 	return rows, failed("read open filings", err)
 }
 
 // StartedFilings returns open filings of a mailbox of which something may have been said to the server (sent, copied,
 // unknown), that are due at now and have an id above after: at most limit of them, by ascending id, with SourceFolder,
-// TargetFolder and Location filled in.
+// TargetFolder and Location filled in; of the copy what the filing knows of it, Flags and HandsOff.
 func (q *Queries) StartedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
-	return q.dueFilings(ctx, "state <> ?", mailboxID, now, after, limit)
+	return q.dueFilings(ctx, "f.state <> ?", mailboxID, now, after, limit)
 }
 
 // PlannedFilings is StartedFilings for filings of which nothing has been said to the server yet.
 func (q *Queries) PlannedFilings(ctx context.Context, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
-	return q.dueFilings(ctx, "state = ?", mailboxID, now, after, limit)
+	return q.dueFilings(ctx, "f.state = ?", mailboxID, now, after, limit)
 }
 
+// dueFilings reads thousands of rows at once, which is why it goes past gorm.
 func (q *Queries) dueFilings(ctx context.Context, planned string, mailboxID int64, now time.Time, after int64, limit int) ([]models.Filing, error) {
 	var rows []models.Filing
-	err := q.on(ctx).Preload("SourceFolder").Preload("TargetFolder").Preload("Location").
-		Where("mailbox_id = ? AND finished_at IS NULL AND id > ? AND (next_attempt_at IS NULL OR next_attempt_at <= ?)", mailboxID, after, instant(now)).
-		Where(planned, models.FilingPlanned).Order("id").Limit(limit).Find(&rows).Error
-	return rows, failed("read due filings", err)
+	var copies []models.Location
+	err := q.each(ctx, "read due filings", `SELECT f.id, f.mailbox_id, f.letter_id, f.location_id, f.generation, f.source_folder_id,
+			f.source_uid_validity, f.source_uid, f.header_hash, f.size, f.target_folder_id, f.state, f.dest_uid_validity, f.dest_uid_next,
+			f.dest_uid, f.decision_id, f.attempts, f.last_error, f.reason, f.next_attempt_at, f.planned_at, f.sent_at, l.flags, l.hands_off
+		FROM filings f JOIN locations l ON l.id = f.location_id
+		WHERE f.mailbox_id = ? AND f.finished_at IS NULL AND f.id > ? AND (f.next_attempt_at IS NULL OR f.next_attempt_at <= ?)
+			AND `+planned+` ORDER BY f.id LIMIT ?`, func(r *sql.Rows) error {
+		var f models.Filing
+		var l models.Location
+		err := r.Scan(&f.ID, &f.MailboxID, &f.LetterID, &f.LocationID, &f.Generation, &f.SourceFolderID, &f.SourceUIDValidity, &f.SourceUID,
+			&f.HeaderHash, &f.Size, &f.TargetFolderID, &f.State, &f.DestUIDValidity, &f.DestUIDNext, &f.DestUID, &f.DecisionID, &f.Attempts,
+			&f.LastError, &f.Reason, &f.NextAttemptAt, &f.PlannedAt, &f.SentAt, &l.Flags, &l.HandsOff)
+		l.ID, l.LetterID, l.MailboxID = f.LocationID, f.LetterID, f.MailboxID
+		l.FolderID, l.UIDValidity, l.UID, l.HeaderHash, l.Size = f.SourceFolderID, f.SourceUIDValidity, f.SourceUID, f.HeaderHash, f.Size
+		rows, copies = append(rows, f), append(copies, l)
+		return err
+	}, mailboxID, after, instant(now), string(models.FilingPlanned), limit)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	folders, err := q.Folders(ctx, mailboxID)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*models.Folder, len(folders))
+	for i := range folders {
+		byID[folders[i].ID] = &folders[i]
+	}
+	for i := range rows {
+		rows[i].Location, rows[i].SourceFolder, rows[i].TargetFolder = &copies[i], byID[rows[i].SourceFolderID], byID[rows[i].TargetFolderID]
+	}
+	return rows, nil
 }
 
 // FilingsOf returns all filings of the letter, by ascending id.
@@ -67,7 +97,7 @@ func (q *Queries) OpenFilingsCount(ctx context.Context) (map[int64]int, error) {
 		MailboxID int64
 		N         int
 	}
-	err := q.on(ctx).Model(&models.Filing{}).Select("mailbox_id, COUNT(*) AS n").Where("state IN ?", openStates()).
+	err := q.on(ctx).Model(&models.Filing{}).Select("mailbox_id, COUNT(*) AS n").Where("finished_at IS NULL").
 		Group("mailbox_id").Find(&rows).Error
 	out := make(map[int64]int, len(rows))
 	for _, r := range rows {

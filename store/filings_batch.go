@@ -3,9 +3,11 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -129,14 +131,8 @@ func (tx *Tx) updateFilings(ctx context.Context, list []*models.Filing, finished
 	}
 	open := make(map[int64]bool, len(list))
 	for _, t := range order {
-		for part := range slices.Chunk(alike[t], chunkSize) {
-			ids, err := tx.updateAlike(ctx, t, part, finished)
-			if err != nil {
-				return nil, failed(fmt.Sprintf("save filing %d and %d more", part[0].ID, len(part)-1), err)
-			}
-			for _, id := range ids {
-				open[id] = true
-			}
+		if err := tx.updateAlike(ctx, t, alike[t], finished, open); err != nil {
+			return nil, err
 		}
 	}
 	var closed []int64
@@ -148,20 +144,42 @@ func (tx *Tx) updateFilings(ctx context.Context, list []*models.Filing, finished
 	return closed, nil
 }
 
-func (tx *Tx) updateAlike(ctx context.Context, t told, part []*models.Filing, finished *time.Time) (ids []int64, err error) {
-	rows := make([]string, 0, len(part))
-	args := make([]any, 0, 2*len(part)+10)
-	for _, f := range part {
-		rows = append(rows, "(CAST(? AS bigint), CAST(? AS bigint))")
-		args = append(args, f.ID, int64(f.DestUID))
+// updateAlike updates filings that are told the same but for the UID in the target folder, and notes which were open.
+func (tx *Tx) updateAlike(ctx context.Context, t told, list []*models.Filing, finished *time.Time, open map[int64]bool) error {
+	doing := fmt.Sprintf("save filing %d and %d more", list[0].ID, len(list)-1)
+	from, args, err := tx.destinations(list)
+	if err != nil {
+		return failed(doing, err)
 	}
-	args = append(args, t.state, t.destUIDValidity, t.destUIDNext, t.attempts, t.lastError, t.reason,
-		orNull(t.nextAttempt, t.hasNextAttempt), orNull(t.sent, t.hasSent), finished)
-	err = tx.on(ctx).Raw(`WITH told (filing, dest) AS (VALUES `+strings.Join(rows, ",")+`)
-		UPDATE filings SET dest_uid = told.dest, state = ?, dest_uid_validity = ?, dest_uid_next = ?, attempts = ?,
-			last_error = ?, reason = ?, next_attempt_at = ?, sent_at = ?, finished_at = ?
-		FROM told WHERE filings.id = told.filing AND filings.finished_at IS NULL RETURNING id`, args...).Scan(&ids).Error
-	return ids, err
+	set := []any{
+		string(t.state), int64(t.destUIDValidity), int64(t.destUIDNext), int64(t.attempts), t.lastError, t.reason,
+		orNull(t.nextAttempt, t.hasNextAttempt), orNull(t.sent, t.hasSent), finished,
+	}
+	return tx.each(ctx, doing, `UPDATE filings SET dest_uid = told.dest, state = ?, dest_uid_validity = ?, dest_uid_next = ?, attempts = ?,
+		last_error = ?, reason = ?, next_attempt_at = ?, sent_at = ?, finished_at = ?
+		FROM `+from+` WHERE filings.id = told.filing AND filings.finished_at IS NULL RETURNING filings.id`, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		open[id] = true
+		return err
+	}, append(set, args...)...)
+}
+
+// destinations is a table "told" of filings and the UIDs of their copies in the target folder.
+func (tx *Tx) destinations(list []*models.Filing) (from string, args []any, err error) {
+	if tx.postgres() {
+		ids, dests := make([]int64, 0, len(list)), make([]int64, 0, len(list))
+		for _, f := range list {
+			ids, dests = append(ids, f.ID), append(dests, int64(f.DestUID))
+		}
+		return "unnest(?::bigint[], ?::bigint[]) AS told(filing, dest)", []any{ids, dests}, nil
+	}
+	pairs := make(map[int64]uint32, len(list)) // JSON has the keys in order as text; the order is of no matter here
+	for _, f := range list {
+		pairs[f.ID] = f.DestUID
+	}
+	text, err := json.Marshal(pairs)
+	return "(SELECT CAST(key AS integer) AS filing, value AS dest FROM json_each(?)) AS told", []any{string(text)}, err
 }
 
 func orNull(at time.Time, has bool) *time.Time {
@@ -181,16 +199,21 @@ func (tx *Tx) filed(ctx context.Context, list []*models.Filing, ids []int64, now
 			return err
 		}
 	}
-	return inChunks(ids, func(part []int64) error { return tx.filedEvents(ctx, part, now) })
+	return tx.filedEvents(ctx, ids, now)
 }
 
 // sourcesGone marks the source copies of filings as gone.
 func (tx *Tx) sourcesGone(ctx context.Context, ids []int64, now time.Time) error {
-	err := inChunks(ids, func(part []int64) error {
-		return tx.on(ctx).Exec(`UPDATE locations SET gone_at = ?
-			WHERE gone_at IS NULL AND id IN (SELECT location_id FROM filings WHERE id IN ?)`, now, part).Error
-	})
-	return failed("mark source copies as gone", err)
+	if len(ids) == 0 {
+		return nil
+	}
+	set, err := values(tx.Queries, ids)
+	if err != nil {
+		return failed("mark source copies as gone", err)
+	}
+	_, err = tx.change(ctx, "mark source copies as gone", `UPDATE locations SET gone_at = ?
+		WHERE gone_at IS NULL AND id IN (SELECT location_id FROM filings WHERE id IN (?))`, now, set)
+	return err
 }
 
 // apart cuts filings so that no two of a part have the same destination, which one statement could not bind.
@@ -211,7 +234,7 @@ func apart(list []*models.Filing, ids []int64) (parts [][]int64) {
 		}
 		// The target folder is not looked at: a caller may have left it out.
 		p := place{f.TargetFolderID, f.DestUIDValidity, f.DestUID}
-		if len(part) == chunkSize || taken[p] {
+		if taken[p] {
 			parts, part = append(parts, part), nil
 			clear(taken)
 		}
@@ -226,42 +249,76 @@ func apart(list []*models.Filing, ids []int64) (parts [][]int64) {
 // bindDestinations makes the copies known that the moves have made. Intake may have met one first: then it is the same
 // letter, and it was not a person who put it there. A copy that has left the folder meanwhile stays gone.
 func (tx *Tx) bindDestinations(ctx context.Context, ids []int64, now time.Time) error {
-	err := tx.on(ctx).Exec(`INSERT INTO locations (letter_id, mailbox_id, folder_id, uid_validity, uid, flags, internal_date,
-			size, header_hash, hands_off, first_look, seen_at)
+	set, err := values(tx.Queries, ids)
+	if err != nil {
+		return failed("store copies in target folder", err)
+	}
+	_, err = tx.change(ctx, "store copies in target folder", `INSERT INTO locations (letter_id, mailbox_id, folder_id, uid_validity, uid,
+			flags, internal_date, size, header_hash, hands_off, first_look, seen_at)
 		SELECT f.letter_id, f.mailbox_id, f.target_folder_id, f.dest_uid_validity, f.dest_uid, l.flags, l.internal_date,
-			l.size, l.header_hash, FALSE, FALSE, ?
+			l.size, l.header_hash, FALSE, FALSE, `+tx.instantOf("?")+`
 		FROM filings f JOIN locations l ON l.id = f.location_id
-		WHERE f.id IN ? AND f.dest_uid <> 0 AND f.dest_uid_validity <> 0 ORDER BY f.dest_uid
+		WHERE f.id IN (?) AND f.dest_uid <> 0 AND f.dest_uid_validity <> 0 ORDER BY f.dest_uid
 		ON CONFLICT (folder_id, uid_validity, uid) DO UPDATE
-		SET letter_id = excluded.letter_id, header_hash = excluded.header_hash, hands_off = FALSE`, now, ids).Error
-	return failed("store copies in target folder", err)
+		SET letter_id = excluded.letter_id, header_hash = excluded.header_hash, hands_off = FALSE`, now, set)
+	return err
+}
+
+// instantOf tells PostgreSQL the type of a value that it cannot take from the place where it goes.
+func (q *Queries) instantOf(text string) string {
+	if q.postgres() {
+		return text + "::timestamptz"
+	}
+	return text
+}
+
+// textOf is instantOf for text.
+func (q *Queries) textOf(text string) string {
+	if q.postgres() {
+		return text + "::text"
+	}
+	return text
 }
 
 // filedEvents records that letters have been filed, with client and deal of those that have exactly one link.
 func (tx *Tx) filedEvents(ctx context.Context, ids []int64, now time.Time) error {
-	var targets []models.Folder
-	err := tx.on(ctx).Where("id IN (SELECT target_folder_id FROM filings WHERE id IN ?)", ids).Find(&targets).Error
-	if err != nil {
-		return failed("read target folders", err)
+	if len(ids) == 0 {
+		return nil
 	}
-	for _, t := range targets {
-		text, err := models.Say("store.event.filed", "Folder", models.Say("folder."+string(t.Role))).Value()
+	set, err := values(tx.Queries, ids)
+	if err != nil {
+		return failed("record events", err)
+	}
+	targets := make(map[int64]models.FolderRole)
+	err = tx.each(ctx, "read target folders", `SELECT id, role FROM folders
+		WHERE id IN (SELECT target_folder_id FROM filings WHERE id IN (?)) ORDER BY id`, func(r *sql.Rows) error {
+		var id int64
+		var role models.FolderRole
+		err := r.Scan(&id, &role)
+		targets[id] = role
+		return err
+	}, set)
+	if err != nil {
+		return err
+	}
+	at, as := tx.instantOf("?"), tx.textOf("?")
+	for _, id := range slices.Sorted(maps.Keys(targets)) {
+		text, err := models.Say("store.event.filed", "Folder", models.Say("folder."+string(targets[id]))).Value()
 		if err != nil {
 			return fmt.Errorf("record events: %w", err)
 		}
-		err = tx.on(ctx).Exec(`INSERT INTO events (kind, occurred_at, recorded_at, actor, dedupe_key, letter_id, mailbox_id,
+		_, err = tx.change(ctx, "record events", `INSERT INTO events (kind, occurred_at, recorded_at, actor, dedupe_key, letter_id, mailbox_id,
 				filing_id, client_id, deal_id, text)
-			SELECT ?, ?, ?, ?, 'filed/' || f.id, f.letter_id, f.mailbox_id, f.id, k.client_id, k.deal_id, ?
+			SELECT `+as+`, `+at+`, `+at+`, `+as+`, 'filed/' || f.id, f.letter_id, f.mailbox_id, f.id, k.client_id, k.deal_id, `+as+`
 			FROM filings f LEFT JOIN (
 				SELECT letter_id, MIN(client_id) AS client_id, MIN(deal_id) AS deal_id FROM links
-				WHERE superseded_at IS NULL AND letter_id IN (SELECT letter_id FROM filings WHERE id IN ?)
+				WHERE superseded_at IS NULL AND letter_id IN (SELECT letter_id FROM filings WHERE id IN (?))
 				GROUP BY letter_id HAVING COUNT(*) = 1
 			) k ON k.letter_id = f.letter_id
-			WHERE f.id IN ? AND f.target_folder_id = ? ORDER BY f.id
-			ON CONFLICT DO NOTHING`,
-			models.EventLetterFiled, now, now, actorKontrol, text, ids, ids, t.ID).Error
+			WHERE f.id IN (?) AND f.target_folder_id = ? ORDER BY f.id
+			ON CONFLICT DO NOTHING`, string(models.EventLetterFiled), now, now, actorKontrol, text, set, set, id)
 		if err != nil {
-			return failed("record events", err)
+			return err
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-
-	"kontrol/models"
 )
 
 // The most values in one IN list. SQLite and PostgreSQL take more; plans get no better from it.
@@ -95,11 +93,6 @@ func likeItem(s string, open bool) (string, error) {
 		text = text[1:]
 	}
 	return like(text), nil
-}
-
-// openStates are the states in which a filing is open.
-func openStates() []models.FilingState {
-	return []models.FilingState{models.FilingPlanned, models.FilingSent, models.FilingCopied, models.FilingUnknown}
 }
 
 // group sorts rows into lists by what key gives, keeping their order.

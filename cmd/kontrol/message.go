@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) messageCommand() *cobra.Command {
-	return c.group("message", "cli.message", c.messageList(), c.messageShow(), c.messageWhy())
+	return c.group("message", "cli.message", c.messageList(), c.messageShow(), c.messageWhy(), c.messageThreads())
 }
 
 // listFilter holds the flags of `kontrol message list`.
@@ -55,8 +55,11 @@ func folderRoles() []string {
 }
 
 func classes() []string {
-	return []string{string(models.ClassPerson), string(models.ClassBounce), string(models.ClassAutoReply),
-		string(models.ClassList), string(models.ClassInternal), string(models.ClassReceipt)}
+	var names []string
+	for _, k := range models.Classes() {
+		names = append(names, string(k))
+	}
+	return names
 }
 
 // filter turns the flags into what the store asks for.

@@ -27,7 +27,7 @@ func (c *child) account() imapsync.Account {
 		Secret: func(context.Context) (string, error) { return c.Password, nil },
 	}
 	if c.NoCond {
-		a.DisableExtensions = []string{"CONDSTORE"}
+		a.DisableExtensions = []string{"CONDSTORE", "QRESYNC"} // the second implies the first
 	}
 	return a
 }
@@ -153,12 +153,14 @@ func (k *counted) Changed(ctx context.Context, c imapsync.Change) error {
 	return err
 }
 
-// sync runs the engine until done says so.
-func (e *engine) sync(ctx context.Context, every time.Duration, done func() (bool, error)) error {
+// sync runs the engine until done says so, and times that. The polite end of the connection is not the work's.
+func (e *engine) sync(ctx context.Context, name string, every time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- e.syncer.Run(ctx) }()
-	err := until(ctx, every, 30*time.Minute, done)
+	err := e.c.timed(name, func() error {
+		go func() { ended <- e.syncer.Run(ctx) }()
+		return until(ctx, every, 30*time.Minute, done)
+	})
 	cancel()
 	return errors.Join(err, <-ended)
 }

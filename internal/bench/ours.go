@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -110,11 +109,9 @@ func takeInChild(ctx context.Context, c *child) error {
 	if err != nil {
 		return err
 	}
-	err = c.timed("take in", func() error {
-		return e.sync(ctx, 10*time.Millisecond, func() (bool, error) {
-			f, err := e.folder(ctx, models.FolderInbox)
-			return f.LastUID >= c.LastUID && (!c.Whole || f.UIDNext > c.LastUID), err
-		})
+	err = e.sync(ctx, "take in", 10*time.Millisecond, func() (bool, error) {
+		f, err := e.folder(ctx, models.FolderInbox)
+		return f.LastUID >= c.LastUID && (!c.Whole || f.UIDNext > c.LastUID), err
 	})
 	if err == nil {
 		c.out.Count, err = e.db.Read().CountLetters(ctx, store.LetterFilter{MailboxID: e.box.ID, Role: models.FolderInbox})
@@ -122,9 +119,12 @@ func takeInChild(ctx context.Context, c *child) error {
 	return errors.Join(err, e.close())
 }
 
-// deltaChild is a mailbox that was away: it connects, and works until the database has every change. The database is open,
-// as that of a running daemon.
+// deltaChild is a mailbox that was away: it connects, and works until the database has every change. As in a running daemon
+// the database is open, and it is not the first letter of the program's life that is read.
 func deltaChild(ctx context.Context, c *child) error {
+	if _, err := readAll([]imapsync.Fetched{{Header: []byte(ordinary)}}); err != nil {
+		return err
+	}
 	e, err := c.newEngine(ctx)
 	if err != nil {
 		return err
@@ -137,9 +137,7 @@ func deltaChild(ctx context.Context, c *child) error {
 	for uid := c.NewFrom; uid <= c.LastUID; uid++ {
 		uids = append(uids, uid)
 	}
-	err = c.timed("delta", func() error {
-		return e.sync(ctx, time.Millisecond, func() (bool, error) { return int(e.stored.n.Load()) >= len(uids), nil })
-	})
+	err = e.sync(ctx, "delta", time.Millisecond, func() (bool, error) { return int(e.stored.n.Load()) >= len(uids), nil })
 	if err == nil {
 		var rows []models.Location
 		if rows, err = e.db.Read().LocationByUID(ctx, inbox.ID, inbox.UIDValidity, uids); err == nil {
@@ -152,6 +150,10 @@ func deltaChild(ctx context.Context, c *child) error {
 	}
 	return errors.Join(err, e.close())
 }
+
+// ordinary is the header of a letter like many.
+const ordinary = "From: \"Ivanov\" <ivanov@example.org>\r\nTo: sales@example.com\r\nDate: Mon, 2 Nov 2026 10:00:00 +0300\r\n" +
+	"Subject: =?utf-8?B?0JfQsNC/0YDQvtGB?=\r\nMessage-ID: <1@example.org>\r\n\r\n"
 
 // matched is a letter that a rule files.
 type matched struct {
@@ -167,25 +169,16 @@ func triageChild(ctx context.Context, c *child) error {
 		return err
 	}
 	var s imapsync.Session
-	var todo []matched
-	err = c.timed("fetch", func() error {
+	planned := 0
+	err = c.timed("take in", func() error {
 		if s, err = e.dialer.Dial(ctx); err != nil {
 			return err
 		}
-		matcher := letters.NewMatcher()
-		return c.eachFact(ctx, s, false, func(l imapsync.Fetched, f inbound.Facts) error {
-			if folder, ok := matcher.Match(f.Letter.FromAddress, f.Letter.Subject, f.References); ok {
-				l.Text = nil
-				todo = append(todo, matched{l, f, folder})
-			}
-			return nil
-		})
+		planned, err = e.takeMatching(ctx, s)
+		return err
 	})
 	if s != nil {
 		defer s.Close()
-	}
-	if err == nil {
-		err = c.timed("journal", func() error { return e.plan(ctx, s, todo) })
 	}
 	if err == nil {
 		err = c.timed("move", func() error { return e.mover.Run(ctx, s, e.box.ID) })
@@ -193,27 +186,51 @@ func triageChild(ctx context.Context, c *child) error {
 	if err == nil {
 		var open map[int64]int
 		open, err = e.db.Read().OpenFilingsCount(ctx)
-		c.out.Count = len(todo) - open[e.box.ID]
+		c.out.Count = planned - open[e.box.ID]
 	}
 	return errors.Join(err, e.close())
 }
 
-// plan stores the letters that are to be filed and a planned move for each.
-func (e *engine) plan(ctx context.Context, s imapsync.Session, todo []matched) error {
+// takeMatching stores the letters that a rule files and a planned move for each, one batch while the next is fetched and
+// read, as the Syncer does it. It returns how many there were.
+func (e *engine) takeMatching(ctx context.Context, s imapsync.Session) (int, error) {
 	folders, err := e.bind(ctx, s)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	targets := [2]models.Folder{folders[models.FolderProcessed], folders[models.FolderControl]}
-	for len(todo) > 0 {
-		part := todo[:min(len(todo), fetchBatch)]
-		todo = todo[len(part):]
-		err := e.db.Tx(ctx, func(tx *store.Tx) error { return planSome(tx, folders[models.FolderInbox], targets, part) })
-		if err != nil {
-			return fmt.Errorf("plan moves: %w", err)
+	ready, stored := make(chan []matched, 1), make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		var err error
+		for part := range ready {
+			if err == nil {
+				err = e.db.Tx(ctx, func(tx *store.Tx) error { return planSome(tx, folders[models.FolderInbox], targets, part) })
+			}
+			if err != nil {
+				stop()
+			}
 		}
+		stored <- err
+	}()
+	matcher, planned, todo := letters.NewMatcher(), 0, []matched(nil)
+	err = e.c.eachFact(ctx, s, false, func(l imapsync.Fetched, f inbound.Facts) error {
+		if folder, ok := matcher.Match(f.Letter.FromAddress, f.Letter.Subject, f.References); ok {
+			planned++
+			todo = append(todo, matched{l, f, folder})
+		}
+		if len(todo) == fetchBatch {
+			ready <- todo
+			todo = nil
+		}
+		return nil
+	})
+	if err == nil && len(todo) > 0 {
+		ready <- todo
 	}
-	return nil
+	close(ready)
+	return planned, errors.Join(err, <-stored)
 }
 
 // planSome does for some letters what the daemon's intake does for a batch, but for clients and decisions.

@@ -296,7 +296,7 @@ type scriptConn struct {
 	selected string // wire name
 	readOnly bool
 	known    []uint32          // UIDs that the client has been told of, by sequence number
-	marks    map[uint32]string // and the flags that they had then
+	flags    map[uint32]string // what it has been told of their flags since it opened the folder
 	muted    bool
 	limited  bool
 	left     int64

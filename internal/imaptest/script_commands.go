@@ -312,8 +312,7 @@ func (c *scriptConn) choose(t *Turn, readOnly bool) {
 		t.no("NONEXISTENT", "no such folder")
 		return
 	}
-	c.selected, c.readOnly, c.known = t.arg(1), readOnly || b.readOnly, uidsOf(b)
-	c.marks = marksOf(b)
+	c.selected, c.readOnly, c.known, c.flags = t.arg(1), readOnly || b.readOnly, uidsOf(b), flagsOf(b)
 	next := ""
 	if !c.s.profile.NoUIDNext {
 		next = fmt.Sprintf("* OK [UIDNEXT %d] next\r\n", b.next)
@@ -343,15 +342,6 @@ func uidsOf(b *box) []uint32 {
 		list[i] = l.UID
 	}
 	return list
-}
-
-// marksOf returns the flags of the letters, written out.
-func marksOf(b *box) map[uint32]string {
-	marks := make(map[uint32]string, len(b.letters))
-	for _, l := range b.letters {
-		marks[l.UID] = strings.Join(l.Flags, " ")
-	}
-	return marks
 }
 
 func (c *scriptConn) append(t *Turn) {
@@ -432,14 +422,21 @@ func (c *scriptConn) update() {
 	if len(now) > len(c.known) {
 		fmt.Fprintf(&text, "* %d EXISTS\r\n", len(now))
 	}
-	c.known = now
-	marks := marksOf(b)
+	flags := flagsOf(b)
 	for i, uid := range now {
-		if before, ok := c.marks[uid]; ok && before != marks[uid] {
-			fmt.Fprintf(&text, "* %d FETCH (FLAGS (%s))\r\n", i+1, marks[uid])
+		if before, told := c.flags[uid]; told && before != flags[uid] {
+			fmt.Fprintf(&text, "* %d FETCH (FLAGS (%s))\r\n", i+1, flags[uid])
 		}
 	}
-	c.marks = marks
+	c.known, c.flags = now, flags
 	c.s.mu.Unlock()
 	c.printf("%s", text.String())
+}
+
+func flagsOf(b *box) map[uint32]string {
+	m := make(map[uint32]string, len(b.letters))
+	for _, l := range b.letters {
+		m[l.UID] = strings.Join(l.Flags, " ")
+	}
+	return m
 }
