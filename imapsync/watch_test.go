@@ -57,8 +57,11 @@ func TestStarWhileInboxIsOpenedAfresh(t *testing.T) {
 				}
 				var second Session
 				w.cfg.Second = dialFunc(func(ctx context.Context) (s Session, err error) {
-					second, err = w.m.Dial(ctx)
-					return second, err
+					s, err = w.m.Dial(ctx)
+					w.m.mu.Lock()
+					second = s
+					w.m.mu.Unlock()
+					return s, err
 				})
 				opened := 0
 				w.m.fault = func(s *fakeSession, cmd string) fault {
@@ -72,7 +75,10 @@ func TestStarWhileInboxIsOpenedAfresh(t *testing.T) {
 				w.start()
 				defer w.stop()
 				pass(5 * time.Minute)
-				if got := w.history(); opened != 2 || !strings.Contains(got, "~inbox/1") {
+				got := w.history()
+				w.m.mu.Lock()
+				defer w.m.mu.Unlock()
+				if opened != 2 || !strings.Contains(got, "~inbox/1") {
 					t.Errorf("opened %d times in five minutes, the intake was told %q", opened, got)
 				}
 			})
