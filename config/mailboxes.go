@@ -62,14 +62,17 @@ func (c *Config) mailboxOwners() []owner {
 // Config that Load has returned.
 func (c *Config) Mailboxes() []Mailbox {
 	var list []Mailbox
+	zones := map[string]*time.Location{} // each is read once
 	for _, m := range c.Managers {
 		if !m.HasMailbox() {
 			continue
 		}
 		box := c.mailbox(m.Email, m.Aliases, m.Server, m.Username, m.Secret, m.Folders)
 		box.Kind, box.ManagerEmail = models.MailboxPersonal, m.Email
-		if l, err := time.LoadLocation(m.Timezone); err == nil && m.Timezone != "" {
+		if l := zones[m.Timezone]; l != nil {
 			box.Location = l
+		} else if l, err := time.LoadLocation(m.Timezone); err == nil && m.Timezone != "" {
+			box.Location, zones[m.Timezone] = l, l
 		}
 		list = append(list, box)
 	}

@@ -54,13 +54,16 @@ type App struct {
 
 	mu  sync.Mutex
 	cfg *config.Config // the one in force; never changed, only replaced
+	// secrets are the passwords of cfg by mailbox: thousands of mailboxes log in, and each is found at once.
+	secrets map[string]func(context.Context) (string, error)
 }
 
 // New opens and migrates the database, takes the daemon's lock on it, stores who works here and builds the mailboxes'
 // engines. It connects to no mail server yet. On error everything opened so far is closed again. Close it if Run is never
 // called.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{opts: o, log: o.Logger.With("component", "daemon"), now: o.Now, cfg: o.Config, boxes: map[int64]*watched{}}
+	a := &App{opts: o, log: o.Logger.With("component", "daemon"), now: o.Now, boxes: map[int64]*watched{}}
+	a.setConfig(o.Config)
 	a.budget = imapsync.NewBudget(letterMemory)
 	if a.now == nil {
 		a.now = time.Now
@@ -149,6 +152,16 @@ func (a *App) storeStaff(ctx context.Context) (map[string]models.Mailbox, error)
 	return rows, nil
 }
 
+// setConfig puts a config into force. App.mu is held, except in New.
+func (a *App) setConfig(c *config.Config) {
+	a.cfg = c
+	boxes := c.Mailboxes()
+	a.secrets = make(map[string]func(context.Context) (string, error), len(boxes))
+	for _, m := range boxes {
+		a.secrets[models.NormalAddress(m.Address)] = m.Secret
+	}
+}
+
 // DB returns the store that the daemon runs on.
 func (a *App) DB() *store.DB { return a.db }
 
@@ -159,13 +172,6 @@ func (a *App) poke(ids ...int64) {
 			w.syncer.Load().Poke()
 		}
 	}
-}
-
-// config returns the config in force.
-func (a *App) config() *config.Config {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.cfg
 }
 
 // Run watches all mailboxes until ctx ends, then stops gracefully within StopWithin. It returns nil after a graceful

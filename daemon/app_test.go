@@ -268,7 +268,7 @@ func TestJobOfAnotherProcessReachesTheMailbox(t *testing.T) {
 		cli := storetest.Open(t, store.Config{URL: url})
 		h := &house{t: t, db: cli}
 		client := h.client("Ромашка", []string{ivan, "romashka@mail.ru"})
-		n, err := Relink(t.Context(), cli, SettingsOf(d.app.config()), client, time.Now)
+		n, err := Relink(t.Context(), cli, SettingsOf(d.app.Config()), client, time.Now)
 		if err != nil || n != 2 {
 			t.Fatalf("%d letters tied, %v", n, err)
 		}
@@ -352,7 +352,7 @@ func TestReloadOfABrokenFile(t *testing.T) {
 	m := memory(t, anna)
 	p := place{url: sqliteIn(t), imap: m.URL(), passwords: map[string]string{anna: "secret"}}
 	d := start(t, p)
-	before := d.app.config()
+	before := d.app.Config()
 	p.more = "[triage]\nfirst_look = \"soon\"\nnonsense = 1\n"
 	p.write(t, d.file)
 	_, err := d.app.Reload(t.Context())
@@ -360,7 +360,7 @@ func TestReloadOfABrokenFile(t *testing.T) {
 	if !errors.As(err, &all) || len(all.Unwrap()) != 2 {
 		t.Errorf("reload of a broken file: %v", err)
 	}
-	if d.app.config() != before {
+	if d.app.Config() != before {
 		t.Error("the config in force has changed")
 	}
 	p.more = "[triage]\nfirst_look = \"7d\"\n"
@@ -373,12 +373,12 @@ func TestReloadOfABrokenFile(t *testing.T) {
 	if got := d.app.intake.settings.Load().FirstLookWindow; got != 7*24*time.Hour {
 		t.Errorf("first look %v", got)
 	}
-	if n := len(d.app.config().Managers); n != 1 {
+	if n := len(d.app.Config().Managers); n != 1 {
 		t.Errorf("%d managers in force", n)
 	}
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() { _, _ = d.app.Reload(t.Context()); d.app.poke(1, 99); d.app.config().Mailboxes() })
+		wg.Go(func() { _, _ = d.app.Reload(t.Context()); d.app.poke(1, 99); d.app.Config().Mailboxes() })
 	}
 	wg.Wait()
 }

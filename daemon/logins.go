@@ -182,24 +182,33 @@ func (w *watched) startAgain() {
 	case w.fresh <- struct{}{}:
 	default:
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.end != nil {
+		w.end()
+	}
 }
 
 // running returns the context of one life of a mailbox's engine, which also ends when it is to start again, and a function
-// that reports, once the engine has ended, whether that was why.
+// that reports, once the engine has ended, whether it is to.
 func (w *watched) running(ctx context.Context) (context.Context, func() bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	again := make(chan bool, 1)
-	go func() {
-		select {
-		case <-w.fresh:
-			again <- true
-			cancel()
-		case <-ctx.Done():
-			again <- false
-		}
-	}()
+	w.mu.Lock()
+	w.end = cancel
+	w.mu.Unlock()
+	if len(w.fresh) > 0 { // signalled before there was an engine to end
+		cancel()
+	}
 	return ctx, func() bool {
 		cancel()
-		return <-again
+		w.mu.Lock()
+		w.end = nil
+		w.mu.Unlock()
+		select {
+		case <-w.fresh:
+			return true
+		default:
+			return false
+		}
 	}
 }

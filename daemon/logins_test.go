@@ -126,9 +126,9 @@ func TestLoginRevivesAStoppedMailbox(t *testing.T) {
 	d := startWithTokens(t, idp.Options{})
 	d.login()
 	d.synced(anna)
-	stranger := d.app.logins.Source(d.app.config().Mailboxes()[0])
+	stranger := d.app.logins.Source(d.app.Config().Mailboxes()[0])
 	d.idp.SetUser("petrov", false)
-	app := d.app.config().Mailboxes()[0].OAuth.App
+	app := d.app.Config().Mailboxes()[0].OAuth.App
 	tokens, err := app.Device(t.Context(), anna, func(p oauth.Prompt) { d.idp.Approve(p.Code, "petrov@teplodom.example", false) })
 	if err != nil {
 		t.Fatal(err)

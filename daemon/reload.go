@@ -31,9 +31,9 @@ func (a *App) Reload(context.Context) (Reloaded, error) {
 	a.mu.Lock()
 	applied, restart := config.Changes(a.cfg, cfg)
 	if len(restart) == 0 {
-		a.cfg = cfg
+		a.setConfig(cfg)
 	} else {
-		a.cfg = a.cfg.WithReloadable(cfg)
+		a.setConfig(a.cfg.WithReloadable(cfg))
 	}
 	a.intake.SetSettings(SettingsOf(a.cfg))
 	a.mu.Unlock()

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"kontrol/config"
@@ -18,6 +19,9 @@ type watched struct {
 	syncer atomic.Pointer[imapsync.Syncer] // replaced when a stopped mailbox is tried again
 	again  chan struct{}                   // signalled by Reload
 	fresh  chan struct{}                   // signalled when somebody has logged in anew
+
+	mu  sync.Mutex
+	end context.CancelFunc // ends the engine that runs; nil when none does
 }
 
 func (a *App) newWatched(row models.Mailbox, box config.Mailbox) *watched {
@@ -108,10 +112,11 @@ func (a *App) newSyncer(row models.Mailbox, box config.Mailbox) *imapsync.Syncer
 // secretOf reads the password from the config in force at each login, so that Reload can bring a new one.
 func (a *App) secretOf(address string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		for _, m := range a.config().Mailboxes() {
-			if models.NormalAddress(m.Address) == address {
-				return m.Secret(ctx)
-			}
+		a.mu.Lock()
+		secret := a.secrets[address]
+		a.mu.Unlock()
+		if secret != nil {
+			return secret(ctx)
 		}
 		return "", fmt.Errorf("password of mailbox %s: %w", address, models.ErrNotFound)
 	}

@@ -246,6 +246,7 @@ func (d *dialer) logIn(ctx context.Context, p place, roots *x509.CertPool, pass 
 		return nil, err
 	}
 	g := newGuard(conn, d.hidden(p.host), d.account.Timeouts.Command, plog)
+	g.known = d.account.Hosts.capSets()
 	if preset {
 		g.preset()
 	}

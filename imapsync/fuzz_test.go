@@ -69,6 +69,8 @@ func (d *dictation) Write(p []byte) (int, error) {
 	}
 	if tag, _ := commandOf(p); tag != "" {
 		d.tag = tag
+	} else if tag, ok := bytes.CutSuffix(p, []byte(" IDLE\r\n")); ok { // which the guard speaks itself
+		d.tag = string(tag)
 	}
 	return len(p), nil
 }

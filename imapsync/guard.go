@@ -55,13 +55,16 @@ type guard struct {
 	bye      string
 	said     string // last untagged NO, BAD or ALERT
 	notes    []string
-	caps     map[string]bool // as announced last, upper case, hidden ones removed
+	caps     map[string]bool // as announced last, upper case, hidden ones removed; never changed, only replaced
+	known    *capSets        // the sets that other connections have; nil for none
 	xlist    bool            // LIST is to be sent as XLIST
 	ans      *answers
 	poke     chan struct{} // there is a notice
 	notice   Notice        // what the server has told of its own accord and nobody has taken yet
 	notify   bool          // NOTIFY is on: STATUS lines that nobody asked for are notices
 	idleOver chan struct{} // server ended IDLE by itself
+	idleOn   chan struct{} // server has begun to serve IDLE
+	idleDone chan error    // how an IDLE ended that the server did not end by itself
 
 	sent      outgoing
 	wasPreset bool // the greeting was read by askTLS
@@ -71,6 +74,7 @@ func newGuard(conn net.Conn, remove func(string) bool, stall time.Duration, log 
 	g := &guard{
 		Conn: conn, remove: remove, stall: stall, log: log, budget: baseBudget, active: true, caps: map[string]bool{},
 		ans: newAnswers(0, 0, nil), poke: make(chan struct{}, 1), idleOver: make(chan struct{}, 1),
+		idleOn: make(chan struct{}, 1), idleDone: make(chan error, 1),
 	}
 	g.sent.pending = map[string]string{}
 	g.in = flow{src: socket{g}}
@@ -81,7 +85,7 @@ func newGuard(conn net.Conn, remove func(string) bool, stall time.Duration, log 
 // 6.2.1.
 func (g *guard) preset() {
 	g.greeted, g.wasPreset = true, true
-	g.out.WriteString("* OK ready\r\n")
+	g.out.WriteString("* OK [CAPABILITY IMAP4REV1] ready\r\n")
 }
 
 // SetReadDeadline does nothing: go-imap's own deadlines (30 s for a line, none before its first octet) are replaced by

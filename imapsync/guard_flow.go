@@ -6,9 +6,10 @@ import (
 )
 
 // How much is read from the socket at once: little while nothing is awaited, so that a thousand idle connections cost
-// little, and much while letters come.
+// little, more for the answers to ordinary commands, and much while letters come.
 const (
-	idleFlow = 4 << 10
+	idleFlow = 512
+	talkFlow = 4 << 10
 	busyFlow = 128 << 10
 )
 
@@ -33,10 +34,13 @@ func (f *flow) size() int {
 	switch {
 	case len(f.buf) == 0 || f.few > 1:
 		return idleFlow
-	case f.w == len(f.buf): // what filled the buffer goes on
+	case f.w < len(f.buf):
+		return len(f.buf)
+	case len(f.buf) == idleFlow: // what filled the buffer goes on
+		return talkFlow
+	default:
 		return busyFlow
 	}
-	return len(f.buf)
 }
 
 // fill waits for more. It is called with an empty buffer only.

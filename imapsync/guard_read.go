@@ -65,7 +65,7 @@ func (g *guard) greeting(first string, rest []byte) error {
 	}
 	s := readStatus(after)
 	g.takeStatus(s)
-	g.forward("* " + word + g.codeForward(s) + " ready")
+	g.forward("* " + word + g.withCaps() + " ready")
 	return nil
 }
 
@@ -79,12 +79,14 @@ func (g *guard) continuation(text []byte) {
 	if wanted {
 		g.sent.conts--
 	}
-	auth := g.sent.command == "AUTHENTICATE"
-	g.sent.idling = g.sent.idling || (wanted && g.sent.command == "IDLE")
+	auth, idle := g.sent.command == "AUTHENTICATE", g.sent.command == "IDLE"
+	g.sent.idling = g.sent.idling || (wanted && idle)
 	g.mu.Unlock()
 	switch {
 	case !wanted:
 		g.note("dropped a continuation request that nothing waits for")
+	case idle:
+		signal(g.idleOn)
 	case auth && len(text) > 0 && isBase64(text):
 		g.forward("+ " + string(text))
 	case auth:
@@ -128,10 +130,6 @@ func (g *guard) tagged(tag string, rest []byte) error {
 	s := readStatus(after)
 	if selfEnded {
 		g.note("server ended IDLE by itself")
-		select {
-		case g.idleOver <- struct{}{}:
-		default:
-		}
 	}
 	g.takeStatus(s)
 	g.mu.Lock()
@@ -140,7 +138,15 @@ func (g *guard) tagged(tag string, rest []byte) error {
 		g.finishLocked()
 	}
 	g.mu.Unlock()
-	g.forward(tag + " " + word + g.codeForward(s) + " " + plainText(s.text))
+	if command == "IDLE" { // which go-imap knows nothing of
+		g.idleEnded(selfEnded, word, s)
+		return nil
+	}
+	code := g.codeForward(s)
+	if word == "OK" && (command == "LOGIN" || command == "AUTHENTICATE") {
+		code = g.withCaps()
+	}
+	g.forward(tag + " " + word + code + " " + plainText(s.text))
 	return nil
 }
 
@@ -342,6 +348,16 @@ func (g *guard) codeForward(s statusText) string {
 	return " [" + s.code + "]"
 }
 
+// withCaps is a response code with the capabilities as far as they are known. Where a server tells none after its greeting or
+// a login, go-imap would ask for them in a goroutine of its own, at whatever moment, and we ask for them anyway.
+func (g *guard) withCaps() string {
+	c := g.capsLine()
+	if c == "" {
+		c = "IMAP4REV1"
+	}
+	return " [CAPABILITY " + c + "]"
+}
+
 // takeStatus keeps what a response code tells.
 func (g *guard) takeStatus(s statusText) {
 	a := g.data()
@@ -401,6 +417,7 @@ func (g *guard) setCaps(list string) {
 			delete(caps, c)
 		}
 	}
+	caps = g.known.share(caps)
 	g.mu.Lock()
 	g.caps = caps
 	g.mu.Unlock()
@@ -415,10 +432,20 @@ func isAtom(s string) bool {
 	return s != ""
 }
 
+// capsLine is what go-imap is told of the capabilities: those that it looks at itself. It is "" when there are none.
 func (g *guard) capsLine() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return strings.Join(sortedKeys(g.caps), " ")
+	if len(g.caps) == 0 {
+		return ""
+	}
+	line := "IMAP4REV1" // never empty: go-imap would ask
+	for _, c := range []string{"LITERAL+", "LITERAL-", "MOVE", "SASL-IR", "UIDPLUS"} {
+		if g.caps[c] {
+			line += " " + c
+		}
+	}
+	return line
 }
 
 // has reports a capability by its upper-case name.

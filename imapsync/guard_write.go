@@ -19,10 +19,11 @@ type outgoing struct {
 	inside  bool              // the line continues a command
 	command string            // of the line being written
 	instead string            // what goes on the wire in place of the announced command; "" for the command itself
-	idleTag string
-	idling  bool // the server has begun to serve IDLE
-	ended   bool // the server has ended IDLE by itself: DONE must not be sent
-	done    bool // DONE has been written
+	idles   int               // IDLEs sent so far
+	idleTag string            // of the last
+	idling  bool              // the server has begun to serve IDLE
+	ended   bool              // the server has ended IDLE by itself: DONE must not be sent
+	done    bool              // DONE has been written
 
 	finished *answers // of the command whose tagged result has come
 }
@@ -92,25 +93,19 @@ func (g *guard) follow(b []byte) ([]byte, error) {
 }
 
 // startLine looks at the start of a line that may begin a command. It returns the rewritten bytes when something else is
-// to be sent: XLIST for LIST, a command that go-imap does not know in place of NOOP, or nothing at all in place of a DONE
-// that the server would take for a command.
+// to be sent: XLIST for LIST, or a command that go-imap does not know in place of NOOP.
 func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 	o := &g.sent
 	tag, command := commandOf(rest)
-	if tag == "" { // DONE, or an answer within AUTHENTICATE
+	if tag == "" { // an answer within AUTHENTICATE
 		o.command = ""
-		if bytes.HasPrefix(rest, []byte("DONE\r\n")) {
-			o.done = true
-			if o.ended && len(rest) == len(whole) {
-				return []byte{}, nil
-			}
-		} else if len(o.pending) > 0 {
+		if len(o.pending) > 0 {
 			o.command = "AUTHENTICATE"
 		}
 		return nil, nil
 	}
 	switch {
-	case command == "CAPABILITY" || command == "LOGOUT":
+	case command == "LOGOUT":
 	case command == o.allowed && !o.one:
 		o.one = true
 	default:
@@ -122,9 +117,6 @@ func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 		return []byte(tag + " " + o.instead + "\r\n"), nil
 	}
 	switch command {
-	case "IDLE":
-		o.idleTag, o.done, o.idling, o.ended = tag, false, false, false
-		o.conts++
 	case "AUTHENTICATE":
 		o.conts++
 	case "LIST":

@@ -63,6 +63,8 @@ type Hosts struct {
 	mu    sync.Mutex
 	hosts map[string]*host
 
+	caps capSets
+
 	rootsMu sync.Mutex
 	pools   map[string]rootPool // by Account.CAFile
 }
@@ -94,6 +96,14 @@ func (s *Hosts) roots(a Account) (*x509.CertPool, error) {
 		s.pools[a.CAFile] = rootPool{info.ModTime(), info.Size(), pool}
 	}
 	return pool, err
+}
+
+// capSets returns the sets of capabilities that all connections share; nil without Hosts.
+func (s *Hosts) capSets() *capSets {
+	if s == nil {
+		return nil
+	}
+	return &s.caps
 }
 
 // NewHosts returns a Hosts that knows nothing of any host yet.

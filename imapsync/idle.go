@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/emersion/go-imap/v2/imapclient"
-
 	"kontrol/models"
 )
 
@@ -97,8 +95,7 @@ func (c *Conn) slice() time.Duration {
 func (e *ear) idle(ctx context.Context) error {
 	l := e.c.link
 	e.ended = false
-	var running *imapclient.IdleCommand
-	if err := l.startIdle(ctx, &running); err != nil {
+	if err := l.startIdle(ctx); err != nil {
 		return err
 	}
 	proof := time.NewTimer(e.c.slice())
@@ -122,20 +119,19 @@ func (e *ear) idle(ctx context.Context) error {
 			ask = true
 		case <-ctx.Done():
 			l.kill()
-			_ = running.Close()
 			return models.Temporary(fmt.Errorf("imap IDLE: %w", ctx.Err()))
 		}
 		if !ask {
 			continue
 		}
-		if err := l.endIdle(ctx, running); err != nil {
+		if err := l.endIdle(ctx); err != nil {
 			return err
 		}
 		err := e.c.prove(ctx)
 		e.pass()
 		return err
 	}
-	err := l.endIdle(ctx, running)
+	err := l.endIdle(ctx)
 	e.pass()
 	if err == nil && aside {
 		return models.Temporary(errAside)
@@ -147,27 +143,16 @@ func (e *ear) idle(ctx context.Context) error {
 var errAside = errors.New("stepped aside for a mailbox without a connection")
 
 // startIdle sends IDLE and waits for the server's leave. The command is not over when it returns.
-func (l *link) startIdle(ctx context.Context, running **imapclient.IdleCommand) error {
-	select {
-	case <-l.guard.idleOver:
-	default:
-	}
-	_, err := l.do(ctx, command{name: "IDLE", limit: l.dialer.account.Timeouts.Proof, budget: listBudget}, func() error {
-		var err error
-		*running, err = l.client.Idle()
-		return err
-	})
+func (l *link) startIdle(ctx context.Context) error {
+	_, err := l.do(ctx, command{name: "IDLE", limit: l.dialer.account.Timeouts.Proof, budget: listBudget},
+		func() error { return l.guard.idle(l.client.Closed()) })
 	return err
 }
 
 // endIdle sends DONE, unless the server has ended IDLE already, and waits for the result.
-func (l *link) endIdle(ctx context.Context, running *imapclient.IdleCommand) error {
-	_, err := l.do(ctx, command{name: "DONE", limit: l.dialer.account.Timeouts.Proof}, func() error {
-		if err := running.Close(); err != nil {
-			return err
-		}
-		return running.Wait()
-	})
+func (l *link) endIdle(ctx context.Context) error {
+	_, err := l.do(ctx, command{name: "DONE", limit: l.dialer.account.Timeouts.Proof},
+		func() error { return l.guard.done(l.client.Closed()) })
 	return err
 }
 

@@ -76,7 +76,8 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 		c.name, _, _ = strings.Cut(c.wire, " ")
 	}
 	stop := context.AfterFunc(bounded, func() { _ = l.guard.Conn.Close() })
-	err := run()
+	var err error
+	apart(func() { err = run() })
 	stop()
 	for _, n := range l.guard.takeNotes() {
 		l.dialer.log.Debug("imap oddity", "command", c.name, "note", n)

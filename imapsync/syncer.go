@@ -155,8 +155,11 @@ func (y *Syncer) connection(ctx context.Context) (connected bool, err error) {
 			err = &panicError{p}
 		}
 	}()
-	s, err := y.dial(ctx, y.cfg.Dialer, func(p models.Phrase) {
-		y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: p})
+	var s Session
+	apart(func() {
+		s, err = y.dial(ctx, y.cfg.Dialer, func(p models.Phrase) {
+			y.health(ctx, models.MailboxHealth{State: models.MailboxActive, Reason: p})
+		})
 	})
 	if err != nil {
 		return false, err
@@ -186,7 +189,15 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // panicked counts and logs a recovered panic.
 func (y *Syncer) panicked(p any) {
 	y.panics.Add(1)
-	y.logger.Error("recovered from a panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	stack := debug.Stack()
+	for {
+		inner, ok := p.(*panicApart)
+		if !ok {
+			break
+		}
+		p, stack = inner.value, inner.stack
+	}
+	y.logger.Error("recovered from a panic", "panic", fmt.Sprint(p), "stack", string(stack))
 }
 
 // judge decides after a lost or refused connection how long to wait, or that it is enough. Two things are counted: how

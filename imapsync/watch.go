@@ -79,7 +79,8 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 	}()
 	work, stop := graceful(ctx, y.cfg.Timing.Grace)
 	defer stop()
-	s, err := y.dial(ctx, y.cfg.Second, func(p models.Phrase) { y.alone.Store(&p) })
+	var s Session
+	apart(func() { s, err = y.dial(ctx, y.cfg.Second, func(p models.Phrase) { y.alone.Store(&p) }) })
 	y.alone.Store(nil)
 	if err != nil {
 		return false, err
@@ -94,35 +95,46 @@ func (y *Syncer) watchOnce(ctx context.Context) (connected bool, err error) {
 		y.watching.Store(false)
 		y.signals.poke()
 	}()
-	limit := y.cfg.Timing.IdleSlice
-	if !s.Caps().Idle {
-		limit = y.cfg.Timing.PollEvery
-	}
 	on, err := s.Notify(work, y.others())
 	if err != nil {
 		return true, fmt.Errorf("ask for notices: %w", err)
 	}
 	y.notified.Store(on)
 	defer y.notified.Store(false)
-	// Of what has changed between the worker's look and this SELECT nobody has heard, flags included.
+	return true, y.listen(ctx, work, s)
+}
+
+// listen hears what the server tells of INBOX, which has just been opened, and opens it afresh after each slice: it may have
+// been made anew under us. Of what changes between the worker's look or the end of a slice and that SELECT no server tells,
+// and where there are no mod-sequences no number shows other flags. So they count as changed.
+func (y *Syncer) listen(ctx, work context.Context, s Session) error {
 	y.signals.hear(Notice{New: true, Gone: true, Flags: true})
+	opened := y.cfg.Now()
 	for ctx.Err() == nil {
+		limit := y.cfg.Timing.IdleSlice
+		if !s.Caps().Idle {
+			limit = min(limit, y.cfg.Timing.PollEvery)
+		}
 		err := s.Listen(work, limit, ctx.Done(), func(n Notice) bool {
 			y.signals.hear(n)
 			return ctx.Err() == nil
 		})
 		if err != nil {
-			return true, fmt.Errorf("watch INBOX: %w", err)
+			return fmt.Errorf("watch INBOX: %w", err)
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		if err := openInbox(work, s); err != nil { // afresh: it may have been made anew under us
-			return true, err
+		again := y.cfg.Now().Sub(opened) >= y.cfg.Timing.IdleSlice
+		if again {
+			if err := openInbox(work, s); err != nil {
+				return err
+			}
+			opened = y.cfg.Now()
 		}
-		y.signals.hear(Notice{New: true, Gone: true}) // at the end of each slice it is better to look than to trust
+		y.signals.hear(Notice{New: true, Gone: true, Flags: again}) // at the end of each slice it is better to look than to trust
 	}
-	return true, nil
+	return nil
 }
 
 func openInbox(ctx context.Context, s Session) error {

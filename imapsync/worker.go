@@ -29,15 +29,17 @@ func (w *worker) run() error {
 	defer stop()
 	defer context.AfterFunc(w.ctx, w.signals.poke)()
 	w.trouble = models.Phrase{}
-	if err := w.bindFolders(work); err != nil {
+	var err error
+	if apart(func() { err = w.bindFolders(work) }); err != nil {
 		return err
 	}
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
 	watched := false
 	for w.ctx.Err() == nil {
-		complete, pause, err := w.turn(work)
-		if err != nil {
+		var complete bool
+		var pause time.Duration
+		if apart(func() { complete, pause, err = w.turn(work) }); err != nil {
 			return err
 		}
 		if complete && !watched {
@@ -240,24 +242,13 @@ func (w *worker) fullEvery(d *folder) time.Duration {
 
 // wait idles until something happens. With pause it waits that long at most and leaves the rest for the next round.
 func (w *worker) wait(ctx context.Context, pause time.Duration) error {
-	w.heed(w.signals.take())
-	if w.ctx.Err() != nil || (pause == 0 && w.anyDirty()) {
-		return nil
-	}
-	if asked, err := w.ask(ctx, pause, func(d *folder) bool { return d.heard }); err != nil || asked {
+	var d *folder
+	var limit time.Duration
+	var err error
+	if apart(func() { d, limit, err = w.prepare(ctx, pause) }); err != nil || d == nil {
 		return err
 	}
-	d, limit := w.bench()
-	if d == nil {
-		return errors.New("no folder to idle on")
-	}
-	if pause > 0 {
-		limit = pause
-	}
-	if ready, err := w.sit(ctx, d, pause); err != nil || !ready {
-		return err
-	}
-	err := w.s.Listen(ctx, limit, w.signals.wake, func(n Notice) bool {
+	err = w.s.Listen(ctx, limit, w.signals.wake, func(n Notice) bool {
 		d.hear(n)
 		w.hear(n)
 		return false
@@ -267,9 +258,31 @@ func (w *worker) wait(ctx context.Context, pause time.Duration) error {
 	}
 	w.heed(w.signals.take())
 	if pause == 0 && !w.cfg.Now().Before(w.pollAt) {
-		return w.poll(ctx)
+		apart(func() { err = w.poll(ctx) })
 	}
-	return nil
+	return err
+}
+
+// prepare opens the folder to idle on and returns it, and for how long. It returns nil when there is something to do first.
+func (w *worker) prepare(ctx context.Context, pause time.Duration) (*folder, time.Duration, error) {
+	w.heed(w.signals.take())
+	if w.ctx.Err() != nil || (pause == 0 && w.anyDirty()) {
+		return nil, 0, nil
+	}
+	if asked, err := w.ask(ctx, pause, func(d *folder) bool { return d.heard }); err != nil || asked {
+		return nil, 0, err
+	}
+	d, limit := w.bench()
+	if d == nil {
+		return nil, 0, errors.New("no folder to idle on")
+	}
+	if pause > 0 {
+		limit = pause
+	}
+	if ready, err := w.sit(ctx, d, pause); err != nil || !ready {
+		return nil, 0, err
+	}
+	return d, limit, nil
 }
 
 // sit opens the folder to idle on, unless it is open. It reports false when the folder is to be looked at first.

@@ -27,6 +27,8 @@ import (
 var (
 	crowdSizes = flag.String("crowd", "", "numbers of mailboxes, separated by commas; none: nothing is measured")
 	crowdHeap  = flag.String("heap", "", "file to write a heap profile of the last number to")
+	crowdStack = flag.String("stacks", "", "file to write what the goroutines of the last number do to")
+	crowdCPU   = flag.String("cpu", "", "file to write a CPU profile of the last number's start to")
 )
 
 // many lets one Dovecot serve thousands of connections: it is not what is measured here.
@@ -77,35 +79,65 @@ func measure(t *testing.T, n int) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
+	stopProfile := profile(t)
 	begin := time.Now()
 	go func() { done <- app.Run(ctx) }()
 	first := until(t, func() bool { return looked(t, app) == n }).Sub(begin)
 	both := until(t, func() bool { return sockets(t) >= 2*n }).Sub(begin)
+	stopProfile()
 	settle(t)
 	asIs, clean := resident(t), rss(t)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	t.Logf("%d mailboxes: all looked at after %.1f s, both connections after %.1f s; %.0f KB each by RSS as it stands (%.0f after a collection); heap %.0f, stacks %.0f KB each, %.1f goroutines each",
+	t.Logf("%d mailboxes: all looked at after %.1f s, both connections after %.1f s; %.0f KB each by RSS as it stands (%.0f after a collection); heap %.0f, stacks %.0f KB each, %.1f goroutines each; the whole process has %d MB",
 		n, first.Seconds(), both.Seconds(), per(asIs-base, n), per(clean-base, n), per(int(m.HeapAlloc>>10), n), per(int(m.StackInuse>>10), n),
-		float64(runtime.NumGoroutine())/float64(n))
-	if *crowdHeap != "" {
-		f, err := os.Create(*crowdHeap)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := pprof.Lookup("heap").WriteTo(f, 0); err != nil {
-			t.Error(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+		float64(runtime.NumGoroutine())/float64(n), asIs>>10)
+	dump(t, "heap", *crowdHeap, 0)
+	dump(t, "goroutine", *crowdStack, 1)
 	stop := time.Now()
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	t.Logf("stopped in %.1f s", time.Since(stop).Seconds())
+}
+
+// profile writes a CPU profile until the function returned is called.
+func profile(t *testing.T) func() {
+	if *crowdCPU == "" {
+		return func() {}
+	}
+	f, err := os.Create(*crowdCPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// dump writes one of the runtime's profiles.
+func dump(t *testing.T, name, file string, debug int) {
+	t.Helper()
+	if file == "" {
+		return
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pprof.Lookup(name).WriteTo(f, debug); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func per(kb, n int) float64 { return float64(kb) / float64(n) }
