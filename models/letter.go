@@ -78,7 +78,7 @@ type Location struct {
 	ID           int64      `gorm:"primaryKey"`
 	LetterID     int64      `gorm:"not null;index:ix_locations_letter"`
 	Letter       *Letter    `gorm:"constraint:OnDelete:RESTRICT"`
-	MailboxID    int64      `gorm:"not null;index:ix_locations_mailbox"`
+	MailboxID    int64      `gorm:"not null"`
 	FolderID     int64      `gorm:"not null;uniqueIndex:ux_locations_uid,priority:1"`
 	Folder       *Folder    `gorm:"constraint:OnDelete:RESTRICT"`
 	UIDValidity  uint32     `gorm:"not null;uniqueIndex:ux_locations_uid,priority:2"`
@@ -90,7 +90,7 @@ type Location struct {
 	HandsOff     bool       `gorm:"not null;default:false"` // a person put it here: it is never moved by Kontrol again
 	FirstLook    bool       `gorm:"not null;default:false"` // it lay there when the folder was looked at for the first time
 	SeenAt       time.Time  `gorm:"not null"`
-	GoneAt       *time.Time `gorm:"index:ix_locations_gone"`
+	GoneAt       *time.Time
 }
 
 // Flagged reports whether a person has starred this copy. See RFC 9051 section 2.3.2.
