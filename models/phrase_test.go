@@ -13,7 +13,7 @@ import (
 // What is written by hand is what encoding/json writes: texts that are stored are compared.
 func TestStoredTextIsJSON(t *testing.T) {
 	t.Parallel()
-	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[а-яa-z «»<>&"\\—]*`), rapid.Just("\u2028"), rapid.Just("\xff"), rapid.Just("\x7f"))
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[а-яa-z «»<>&"\\—]*`), rapid.SampledFrom([]string{"<", ">", "&", `"`, `\`, "\n", "\u2028", "\xff"}), rapid.Just("\x7f"))
 	var phrase func(depth int) *rapid.Generator[models.Phrase]
 	phrase = func(depth int) *rapid.Generator[models.Phrase] {
 		return rapid.Custom(func(t *rapid.T) models.Phrase {
