@@ -53,13 +53,32 @@ func (in *Intake) SetSettings(s Settings) { in.settings.Store(&s) }
 type reading struct {
 	copy  imapsync.Fetched
 	facts inbound.Facts
+	hash  string // of the header
 	err   error
+}
+
+// understood is what Read makes of letters.
+type understood struct {
+	with *Settings
+	read []reading
+}
+
+var _ imapsync.Reader = (*Intake)(nil)
+
+// Read understands letters that are going to arrive. See imapsync.Reader.
+func (in *Intake) Read(letters []imapsync.Fetched) any {
+	set := in.settings.Load()
+	return understood{set, readAll(letters, set.Own)}
 }
 
 // Arrived stores a batch of newly seen copies. See imapsync.Intake.
 func (in *Intake) Arrived(ctx context.Context, a imapsync.Arrival) error {
 	set := in.settings.Load()
-	read := readAll(a.Letters, set.Own) // pure, and may be slow: outside the transaction
+	before, ok := a.Read.(understood)
+	if !ok || before.with != set { // pure, and may be slow: outside the transaction
+		before.read = readAll(a.Letters, set.Own)
+	}
+	read := before.read
 	return in.commit(ctx, set, a.Folder.MailboxID, len(read), "take letters in", func(ctx context.Context, w *work) error {
 		if err := w.takeBatch(ctx, a, read); err != nil {
 			return err
@@ -80,7 +99,7 @@ func readAll(letters []imapsync.Fetched, own inbound.Own) []reading {
 			Header: c.Header, Text: c.Text, Size: c.Size, InternalDate: c.InternalDate,
 			TextCut: int64(len(c.Header)+len(c.Text)) < c.Size,
 		}, own)
-		read[i] = reading{copy: c, facts: f, err: err}
+		read[i] = reading{copy: c, facts: f, hash: imapsync.HeaderHash(c.Header), err: err}
 	}
 	var next atomic.Int64
 	work := func() {

@@ -50,15 +50,13 @@ func (w *work) unknownCopies(ctx context.Context, f models.Folder, read []readin
 	for _, r := range read {
 		uids = append(uids, r.copy.UID)
 	}
-	known, err := w.tx.LocationByUID(ctx, f.ID, f.UIDValidity, uids)
+	back, err = w.tx.KnownUIDs(ctx, f.ID, f.UIDValidity, uids)
 	if err != nil {
 		return nil, nil, err
 	}
 	have := make(map[uint32]bool, len(read))
-	back = map[uint32]bool{}
-	for _, l := range known {
-		have[l.UID] = l.GoneAt == nil
-		back[l.UID] = l.GoneAt != nil
+	for uid, gone := range back {
+		have[uid] = !gone
 	}
 	fresh = make([]reading, 0, len(read))
 	for _, r := range read {
@@ -140,7 +138,7 @@ func (w *work) take(ctx context.Context, a imapsync.Arrival, r reading, back boo
 	}
 	loc := models.Location{
 		LetterID: letter.ID, MailboxID: a.Folder.MailboxID, FolderID: a.Folder.ID, UIDValidity: a.Folder.UIDValidity,
-		UID: r.copy.UID, Flags: r.copy.Flags, Size: r.copy.Size, HeaderHash: imapsync.HeaderHash(r.copy.Header),
+		UID: r.copy.UID, Flags: r.copy.Flags, Size: r.copy.Size, HeaderHash: r.hash,
 		FirstLook: a.FirstLook, SeenAt: w.now,
 	}
 	if !r.copy.InternalDate.IsZero() {

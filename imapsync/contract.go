@@ -21,12 +21,20 @@ type Intake interface {
 	Reset(ctx context.Context, f models.Folder) error
 }
 
+// Reader may be implemented by an Intake. Read is then told of letters as soon as they have been fetched, which is while the
+// batch before them is being stored, so that they can be understood meanwhile; what it returns comes back with them as
+// Arrival.Read. It does not store anything, and letters that it was told of may never arrive.
+type Reader interface {
+	Read(letters []Fetched) any
+}
+
 // Arrival is a batch of newly seen copies in one folder.
 type Arrival struct {
 	Folder    models.Folder // as it is to be stored: LastUID and UIDValidity are the new cursor
 	Letters   []Fetched     // ascending UID
 	Bad       []BadLetter   // to be put into quarantine
 	FirstLook bool          // all UIDs are below Folder.FirstUID: the letters were there before us
+	Read      any           // what Reader.Read has made of exactly these Letters; nil: it was not asked
 }
 
 // Fetched is one copy as it came from the server, not parsed.

@@ -53,6 +53,7 @@ type catch struct {
 	uids      []uint32 // all copies that the cursor passes with it, known ones included
 	answer    FetchAnswer
 	firstLook bool
+	read      any // see Reader
 	hold      *Hold
 	err       error
 }
@@ -94,9 +95,27 @@ func (f *fetcher) next(ctx, wait context.Context) (c catch) {
 			i, _ := slices.BinarySearch(c.uids, rest[0])
 			c.uids = c.uids[:i]
 		}
+		if c.err == nil {
+			c.read = f.w.read(c.answer.Letters)
+		}
 	}
 	*span = (*span)[len(c.uids):]
 	return c
+}
+
+// read lets the intake understand letters before they are its turn. A panic is left to the time when they arrive: then the
+// letter that causes it is looked for.
+func (w *worker) read(letters []Fetched) (read any) {
+	r, ok := w.cfg.Intake.(Reader)
+	if !ok || len(letters) == 0 {
+		return nil
+	}
+	defer func() {
+		if recover() != nil {
+			read = nil
+		}
+	}()
+	return r.Read(letters)
 }
 
 // fetch fills in the answer and returns what it did not come to.
@@ -228,7 +247,7 @@ func (w *worker) guarded(f func() error) (err error) {
 
 // take stores one batch together with the new cursor. Copies that the store knows already only move the cursor.
 func (w *worker) take(ctx context.Context, d *folder, c catch) error {
-	a := Arrival{Folder: d.f, Letters: c.answer.Letters, Bad: c.answer.Bad, FirstLook: c.firstLook}
+	a := Arrival{Folder: d.f, Letters: c.answer.Letters, Bad: c.answer.Bad, FirstLook: c.firstLook, Read: c.read}
 	a.Folder.LastUID = c.uids[len(c.uids)-1]
 	if len(a.Letters)+len(a.Bad) == 0 {
 		if err := w.cfg.Folders.SaveFolder(ctx, &a.Folder); err != nil {
@@ -265,7 +284,7 @@ func (w *worker) arrived(ctx context.Context, d *folder, a Arrival) error {
 		return storing(fmt.Sprintf("take in letter %d", uid), err)
 	}
 	w.logger.Error("letter cannot be taken in, put into quarantine", "role", d.f.Role, "uid", uid, "error", err)
-	a.Letters = nil
+	a.Letters, a.Read = nil, nil
 	a.Bad = append(slices.Clone(a.Bad), BadLetter{UID: uid, Reason: "cannot be taken in: " + err.Error()})
 	slices.SortFunc(a.Bad, func(x, y BadLetter) int { return int(int64(x.UID) - int64(y.UID)) })
 	return w.arrived(ctx, d, a)
@@ -286,6 +305,7 @@ func halves(a Arrival) (left, right Arrival) {
 	left.Letters, right.Letters = a.Letters[:n], a.Letters[n:]
 	left.Folder.LastUID = last
 	left.Bad, right.Bad = nil, nil
+	left.Read, right.Read = nil, nil
 	for _, b := range a.Bad {
 		if b.UID <= last {
 			left.Bad = append(left.Bad, b)

@@ -138,7 +138,7 @@ type Link struct {
 	Letter       *Letter    `gorm:"constraint:OnDelete:CASCADE"`
 	ClientID     int64      `gorm:"not null;index:ix_links_client;uniqueIndex:ux_links_current,priority:2,where:superseded_at IS NULL"`
 	Client       *Client    `gorm:"constraint:OnDelete:CASCADE"`
-	DealID       *int64     `gorm:"index:ix_links_deal"` // nil: client level
+	DealID       *int64     `gorm:"index:ix_links_deal,where:deal_id IS NOT NULL"` // nil: client level
 	Deal         *Deal      `gorm:"constraint:OnDelete:RESTRICT"`
 	Method       LinkMethod `gorm:"not null;size:20"`
 	Score        int        `gorm:"not null;default:0"` // 0 to 100: how sure the client is; 0 for links made before there were scores

@@ -132,7 +132,7 @@ type Event struct {
 	LetterID   *int64    `gorm:"index:ix_events_letter"`
 	MailboxID  *int64
 	ClientID   *int64 `gorm:"index:ix_events_client"`
-	DealID     *int64 `gorm:"index:ix_events_deal"`
+	DealID     *int64 `gorm:"index:ix_events_deal,where:deal_id IS NOT NULL"`
 	FilingID   *int64
 	Text       Phrase `gorm:"not null;type:text"` // what a person reads in a timeline
 }

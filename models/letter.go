@@ -103,7 +103,7 @@ type Location struct {
 	ID           int64      `gorm:"primaryKey"`
 	LetterID     int64      `gorm:"not null;index:ix_locations_letter"`
 	Letter       *Letter    `gorm:"constraint:OnDelete:RESTRICT"`
-	MailboxID    int64      `gorm:"not null;index:ix_locations_mailbox"`
+	MailboxID    int64      `gorm:"not null"`
 	FolderID     int64      `gorm:"not null;uniqueIndex:ux_locations_uid,priority:1"`
 	Folder       *Folder    `gorm:"constraint:OnDelete:RESTRICT"`
 	UIDValidity  uint32     `gorm:"not null;uniqueIndex:ux_locations_uid,priority:2"`

@@ -4,6 +4,9 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
 )
 
 // Phrase is a text for people that has no language yet: the key of a message and the values to be put into it.
@@ -39,7 +42,62 @@ func (p Phrase) Value() (driver.Value, error) {
 	if p.IsZero() {
 		return "", nil
 	}
+	if b, ok := appendPhrase(make([]byte, 0, 128), p); ok {
+		return string(b), nil
+	}
 	return jsonText(p)
+}
+
+// appendPhrase writes what json.Marshal writes, as long as there is nothing in the phrase but strings that need no escape,
+// whole numbers, and such phrases: several of them are stored with every letter. It reports whether that was so.
+func appendPhrase(b []byte, p Phrase) ([]byte, bool) {
+	b, ok := appendPlain(append(b, `{"id":`...), p.ID)
+	if !ok || len(p.Args) == 0 {
+		return append(b, '}'), ok
+	}
+	names := make([]string, 0, 8)
+	for name := range p.Args {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	b = append(b, `,"args":{`...)
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, ok = appendPlain(b, name); !ok {
+			return b, false
+		}
+		b = append(b, ':')
+		switch v := p.Args[name].(type) {
+		case string:
+			b, ok = appendPlain(b, v)
+		case int:
+			b = strconv.AppendInt(b, int64(v), 10)
+		case Phrase:
+			b, ok = appendPhrase(b, v)
+		default:
+			ok = false
+		}
+		if !ok {
+			return b, false
+		}
+	}
+	return append(b, "}}"...), true
+}
+
+// appendPlain writes a string that JSON has no escape for, and reports whether it is one.
+func appendPlain(b []byte, s string) ([]byte, bool) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < 0x20, c == '"', c == '\\', c == '<', c == '>', c == '&', c == 0xE2: // U+2028 and U+2029 begin with the last
+			return b, false
+		}
+	}
+	if !utf8.ValidString(s) {
+		return b, false
+	}
+	return append(append(append(b, '"'), s...), '"'), true
 }
 
 // Scan reads what Value wrote.
@@ -53,7 +111,17 @@ func (s Strings) Value() (driver.Value, error) {
 	if s == nil {
 		s = Strings{}
 	}
-	return jsonText(s)
+	b := append(make([]byte, 0, 64), '[')
+	for i, v := range s {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var ok bool
+		if b, ok = appendPlain(b, v); !ok {
+			return jsonText(s)
+		}
+	}
+	return string(append(b, ']')), nil
 }
 
 // Scan reads what Value wrote; an empty text gives a nil list.

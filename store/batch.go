@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -16,8 +17,17 @@ const lockThreads = 0x6b6f6e74726f6c02
 // LockThreads keeps every other transaction that calls it waiting until this one ends, in whatever process. A letter and
 // its answer that are taken in at the same time would otherwise not see one another, and never come together. SQLite has
 // one writer anyway.
+//
+// It also tells PostgreSQL how the rest of the transaction is to be planned: everything that is asked from here on is a few
+// hundred rows by an index. While a database fills for the first time nothing is known about its tables, and PostgreSQL
+// would read them whole, and compile expressions for longer than they run.
 func (tx *Tx) LockThreads(ctx context.Context) error {
-	return failed("lock threads", tx.lockFor(ctx, lockThreads))
+	if !tx.postgres() {
+		return nil
+	}
+	return tx.each(ctx, "lock threads", `SELECT pg_advisory_xact_lock(?), set_config('jit', 'off', true),
+		set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
+		func(*sql.Rows) error { return nil }, int64(lockThreads))
 }
 
 // FilingsOfLetters returns all filings of the letters by letter, by ascending id.

@@ -237,12 +237,13 @@ func (tx *Tx) reserve(ctx context.Context, table string, n int) ([]int64, error)
 		return ids, nil
 	}
 	if tx.postgres() {
-		err := tx.each(ctx, "reserve ids", "SELECT nextval(pg_get_serial_sequence(?, 'id')) FROM generate_series(1, ?)", func(r *sql.Rows) error {
+		err := tx.each(ctx, "reserve ids", `SELECT nextval(sequence.name) FROM generate_series(1, ?),
+			(SELECT CAST(pg_get_serial_sequence(?, 'id') AS regclass) AS name OFFSET 0) AS sequence`, func(r *sql.Rows) error {
 			var id int64
 			err := r.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, table, n)
+		}, n, table)
 		return ids, err
 	}
 	var last int64 // there is one writer, and storing a row with its id moves the sequence on

@@ -119,14 +119,14 @@ type CopyToDecide struct {
 
 // CopiesToDecide returns, in no particular order, what of the threads matters when it is decided about: the copies that
 // are in an inbox now, those that are or were in a Sent folder, and those that are somewhere and starred (and perhaps some
-// others). Of the copy ID, LetterID, MailboxID, FolderID, Flags, HandsOff, FirstLook, SeenAt and GoneAt are filled in.
+// others). The sum in the query keeps databases from starting with all copies in a folder. Of the copy ID, LetterID, MailboxID, FolderID, Flags, HandsOff, FirstLook, SeenAt and GoneAt are filled in.
 func (q *Queries) CopiesToDecide(ctx context.Context, threadIDs []int64) ([]CopyToDecide, error) {
 	var out []CopyToDecide
 	err := readSet(ctx, q, "read copies of threads", `SELECT letters.id, letters.fingerprint, letters.message_id, letters.thread_id, letters.direction,
 			letters.class, letters.from_address, letters.from_name, letters.reply_to, letters."to", letters.cc, letters.base_subject,
 			letters.arrived_at, letters.class_reason, locations.id, locations.mailbox_id, locations.folder_id, locations.flags,
 			locations.hands_off, locations.first_look, locations.seen_at, locations.gone_at, folders.role
-		FROM letters JOIN locations ON locations.letter_id = letters.id JOIN folders ON folders.id = locations.folder_id
+		FROM letters JOIN locations ON locations.letter_id = letters.id JOIN folders ON folders.id = locations.folder_id + 0
 		WHERE letters.thread_id IN (?) AND (folders.role = 'sent'
 			OR locations.gone_at IS NULL AND (folders.role = 'inbox' OR lower(locations.flags) LIKE '%flagged%'))`, threadIDs,
 		func(r *sql.Rows) error {

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -276,6 +275,7 @@ func (tx *Tx) MergeThreads(ctx context.Context, into, from int64) error {
 
 // listText is a list of flags as it is stored.
 func listText(list []string) (string, error) {
-	v, err := json.Marshal(append([]string{}, list...))
-	return string(v), err
+	v, err := models.Strings(list).Value()
+	text, _ := v.(string)
+	return text, err
 }

@@ -10,6 +10,24 @@ import (
 	"kontrol/models"
 )
 
+// KnownUIDs returns which of the UIDs are known as copies in the folder, and of each whether the copy is gone. The bounds in
+// the query keep PostgreSQL from comparing each copy in the folder with each of the UIDs.
+func (q *Queries) KnownUIDs(ctx context.Context, folderID int64, uidValidity uint32, uids []uint32) (map[uint32]bool, error) {
+	gone := make(map[uint32]bool)
+	if len(uids) == 0 {
+		return gone, nil
+	}
+	err := readSet(ctx, q, "read known copies", `SELECT uid, gone_at IS NOT NULL FROM locations
+		WHERE uid IN (?) AND folder_id = ? AND uid_validity = ? AND uid BETWEEN ? AND ?`, uids, func(r *sql.Rows) error {
+		var uid uint32
+		var left bool
+		err := r.Scan(&uid, &left)
+		gone[uid] = left
+		return err
+	}, folderID, int64(uidValidity), int64(slices.Min(uids)), int64(slices.Max(uids)))
+	return gone, err
+}
+
 // ReserveLetters returns the IDs that the next n letters are to have, ascending. See AddLetters.
 func (tx *Tx) ReserveLetters(ctx context.Context, n int) ([]int64, error) {
 	return tx.reserve(ctx, "letters", n)

@@ -131,7 +131,7 @@ func (e *engine) folder(ctx context.Context, role models.FolderRole) (models.Fol
 
 // counted counts what the database has: letters, and copies whose flags have changed.
 type counted struct {
-	imapsync.Intake
+	*daemon.Intake
 	n atomic.Int64
 }
 
