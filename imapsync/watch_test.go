@@ -149,8 +149,7 @@ func listening(t *testing.T, s *mute) *Conn {
 	return &Conn{dialer: d, link: l, caps: l.caps}
 }
 
-// TestSilenceIsFoundInTime has a server that answers nothing any more, in a bubble where time is free. With a real clock:
-// TestSoakSilence.
+// TestSilenceIsFoundInTime has a server that answers nothing any more, in a bubble where time is free.
 func TestSilenceIsFoundInTime(t *testing.T) {
 	t.Parallel()
 	for range 20 { // the length of an IDLE is jittered
