@@ -15,7 +15,7 @@ import (
 )
 
 // sample makes an argument that finds as much as possible: every number is 1, every word the one that stands everywhere.
-func sample(t *testing.T, ctx context.Context, in reflect.Type) reflect.Value {
+func sample(ctx context.Context, t *testing.T, in reflect.Type) reflect.Value {
 	t.Helper()
 	v := reflect.New(in).Elem()
 	switch {
@@ -32,7 +32,7 @@ func sample(t *testing.T, ctx context.Context, in reflect.Type) reflect.Value {
 		v.SetString(canary)
 	case in.Kind() == reflect.Slice:
 		v = reflect.MakeSlice(in, 1, 1)
-		v.Index(0).Set(sample(t, ctx, in.Elem()))
+		v.Index(0).Set(sample(ctx, t, in.Elem()))
 		if in.Elem().Kind() == reflect.String { // addresses and domains as they are stored
 			v = reflect.Append(v, reflect.ValueOf("ivan@"+canary+".example").Convert(in.Elem()), reflect.ValueOf(canary+".example").Convert(in.Elem()))
 		}
@@ -80,7 +80,7 @@ func holds(t *testing.T, method reflect.Value, typ reflect.Type) bool {
 	t.Helper()
 	args := make([]reflect.Value, 0, typ.NumIn())
 	for k := 1; k < typ.NumIn(); k++ {
-		args = append(args, sample(t, t.Context(), typ.In(k)))
+		args = append(args, sample(t.Context(), t, typ.In(k)))
 	}
 	for _, out := range method.Call(args) {
 		if _, failed := out.Interface().(error); failed {
