@@ -1,10 +1,12 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
 
+	"kontrol/inbound"
 	"kontrol/locale"
 	"kontrol/models"
 	"kontrol/store"
@@ -37,9 +39,14 @@ func until(ctx context.Context, what string, cond func() (bool, error)) error {
 	}
 }
 
-// live returns the letter's row and the copies of it that lie in a folder of somebody who received it.
+// live returns the letter's row and the copies of it that lie in a folder of somebody who received it. It is found by its
+// fingerprint: of a letter between colleagues nothing else is stored.
 func (e *eyes) live(ctx context.Context, l *letter) (models.Letter, []models.Location, error) {
-	rows, err := e.db.Read().LettersByMessageIDs(ctx, []string{l.messageID})
+	facts, err := inbound.ReadAll(bytes.NewReader(l.bytes()), inbound.Own{})
+	if err != nil {
+		return models.Letter{}, nil, fmt.Errorf("read a letter of the demo: %w", err)
+	}
+	rows, err := e.db.Read().LettersByFingerprints(ctx, []string{facts.Letter.Fingerprint})
 	if err != nil || len(rows) == 0 {
 		return models.Letter{}, nil, err
 	}
