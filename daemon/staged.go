@@ -28,6 +28,7 @@ type staged struct {
 	links    []*models.Link
 	linked   []*models.Event // of the links
 	proposed []*models.Proposal
+	asked    map[proposalKey]bool // of proposed
 	subjects map[string][]subjectEntry
 }
 
@@ -39,7 +40,7 @@ type subjectEntry struct {
 
 func newStaged() staged {
 	return staged{
-		last: firstProvisional, merged: map[int64]bool{}, touched: map[int64]time.Time{}, subjects: map[string][]subjectEntry{},
+		last: firstProvisional, merged: map[int64]bool{}, touched: map[int64]time.Time{}, subjects: map[string][]subjectEntry{}, asked: map[proposalKey]bool{},
 	}
 }
 

@@ -61,13 +61,22 @@ func (w *work) tokenKey(ctx context.Context) (deals.TokenKey, error) {
 	return w.key, nil
 }
 
-// suggest stages what a person is to be asked about a letter.
+// suggest stages what a person is to be asked about a letter, unless a letter before it has asked the same.
 func (w *work) suggest(letter models.Letter, list []models.Proposal) {
 	for _, p := range list {
 		p.LetterID, p.CreatedAt = letter.ID, w.now
 		if p.Key == "" {
 			p.Key = fmt.Sprintf("%d/%d", letter.ID, *p.ClientID)
 		}
-		w.staged.proposed = append(w.staged.proposed, &p)
+		if key := (proposalKey{p.Kind, p.Key}); !w.staged.asked[key] {
+			w.staged.asked[key] = true
+			w.staged.proposed = append(w.staged.proposed, &p)
+		}
 	}
+}
+
+// proposalKey is what the store tells proposals apart by.
+type proposalKey struct {
+	kind models.ProposalKind
+	key  string
 }

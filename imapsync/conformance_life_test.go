@@ -479,19 +479,13 @@ func checkSilent(c *cell) {
 func checkBye(c *cell) {
 	l := c.live(nil)
 	l.settled()
-	before, _ := c.proxy.Connections()
 	c.proxy.Say("* BYE Autologout; idle for too long")
-	l.until("the loss is seen", func() bool {
-		made, _ := c.proxy.Connections()
-		return made > before
+	// A connection may end a moment after the server's last words: they may come before the result of a command.
+	l.until("the server's words are told", func() bool {
+		return slices.ContainsFunc(l.st.healths, func(h models.MailboxHealth) bool { return strings.Contains(fmt.Sprint(h.Reason.Args), "Autologout") })
 	})
 	c.put("INBOX", letter(1))
 	l.until("the letter is seen", l.told("+inbox/1"))
-	l.st.mu.Lock()
-	defer l.st.mu.Unlock()
-	if !slices.ContainsFunc(l.st.healths, func(h models.MailboxHealth) bool { return strings.Contains(fmt.Sprint(h.Reason.Args), "Autologout") }) {
-		c.fail("nobody was told the server's words")
-	}
 }
 
 func checkOutage(c *cell) {
