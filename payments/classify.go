@@ -19,7 +19,7 @@ func (s *Statement) settle(own Own) {
 		d := &s.Documents[i]
 		d.Direction = s.direction(d, own)
 		d.Nature = nature(d)
-		if d.Nature == NatureOrdinary {
+		if d.Nature == NatureOrdinary || d.Nature == NatureRefund {
 			d.Invoices = Named(d.Purpose)
 		}
 		d.Amount.Currency = s.currency(d)
@@ -139,13 +139,13 @@ func oddities(d *Document) []models.Phrase {
 		p   Party
 	}{{"payer", d.Payer}, {"payee", d.Payee}} {
 		if inn := side.p.INN; strings.Trim(inn, "0") != "" && len(inn) != 5 && !names.ValidINN(inn) { // five digits are a foreign company's
-			out = append(out, models.Say("payments.problem.inn_"+side.key, "Value", inn))
+			out = append(out, models.Say("payments.wrong_inn."+side.key, "Value", inn))
 		}
 		if a := side.p.Account; a != "" && (len(a) != 20 || strings.Trim(a, "0123456789") != "" && !digits(a[:5]+a[6:])) {
-			out = append(out, models.Say("payments.problem.account_"+side.key, "Value", a))
+			out = append(out, models.Say("payments.wrong_account."+side.key, "Value", a))
 		}
 		if b := side.p.BIC; b != "" && (len(b) != 9 || !digits(b)) {
-			out = append(out, models.Say("payments.problem.bic_"+side.key, "Value", b))
+			out = append(out, models.Say("payments.wrong_bic."+side.key, "Value", b))
 		}
 	}
 	switch {

@@ -132,8 +132,13 @@ func (m *Matcher) Settle(match Match) {
 
 // Find weighs a document against the open invoices. Only ordinary money that has come in is matched; everything else is of
 // tier E with the reason. The same document against the same invoices gives the same match.
+//
+// Money that goes back to a client (NatureRefund going out) is matched to the paid invoice it names; its allocation is
+// negative.
 func (m *Matcher) Find(d *Document) Match {
 	switch {
+	case d.Direction == DirectionOut && d.Nature == NatureRefund && d.Amount.Minor > 0:
+		return m.refund(d)
 	case d.Direction != DirectionIn:
 		return nothing("payments.why.direction_"+string(d.Direction), 0)
 	case d.Nature != NatureOrdinary:
@@ -277,6 +282,28 @@ func (m *Matcher) thirdParty(d *Document, named []*Invoice) Match {
 		match.Why = models.Say("payments.why.paid_for", "Numbers", numbers(named))
 	}
 	return match
+}
+
+// refund takes the sum off the one invoice of the payee that is named and has been paid at least as much.
+func (m *Matcher) refund(d *Document) Match {
+	payee := m.byINN[d.Payee.INN]
+	if payee == nil {
+		return nothing("payments.why.refund_unknown", 0)
+	}
+	var fits []*Invoice
+	for _, name := range d.Invoices {
+		for _, inv := range m.byNumber[NumberKey(name.Number)] {
+			if slices.Contains(inv.INNs, d.Payee.INN) && inv.Amount.Minor-inv.Outstanding.Minor >= d.Amount.Minor && !slices.Contains(fits, inv) {
+				fits = append(fits, inv)
+			}
+		}
+	}
+	if len(fits) != 1 {
+		return undecided("payments.why.refund", payee.clientID, fits)
+	}
+	back := models.Money{Minor: -d.Amount.Minor, Currency: d.Amount.Currency}
+	return Match{Tier: TierA, Auto: true, ClientID: payee.clientID, Surplus: models.Money{Currency: d.Amount.Currency},
+		Allocations: []Allocation{{InvoiceID: fits[0].ID, Number: fits[0].Number, Amount: back}}, Why: models.Say("payments.why.refunded", "Numbers", fits[0].Number)}
 }
 
 // bySum looks for the one open invoice of the payer that has just this sum.
