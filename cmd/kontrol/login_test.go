@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -17,14 +19,15 @@ import (
 	"kontrol/internal/imaptest"
 )
 
-// browseMain is the browser of the scripts: it opens the page, is sent on to where it ends, and keeps that in page.html.
+// browseMain is the browser of the scripts: it opens the page, is sent on to where it ends, and sends that to the script,
+// whose command page waits for it: kontrol does not wait for its browser.
 func browseMain() {
 	res, err := http.Get(os.Args[1])
 	if err == nil {
-		var page []byte
-		page, err = io.ReadAll(res.Body)
-		if err == nil {
-			err = os.WriteFile("page.html", page, 0o600)
+		var to net.Conn
+		if to, err = net.Dial("tcp", os.Getenv("PAGES")); err == nil {
+			_, err = io.Copy(to, res.Body)
+			err = errors.Join(err, to.Close())
 		}
 	}
 	if err != nil {
@@ -75,6 +78,13 @@ func TestLoginScripts(t *testing.T) {
 			env.Defer(mail.Close)
 			mail.On("AUTHENTICATE", letIn)
 			env.Values["idp"] = provider
+			pages, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = pages.Close() })
+			env.Values["pages"] = pages
+			env.Setenv("PAGES", pages.Addr().String())
 			env.Setenv("KONTROL_SECRET", "client-secret")
 			env.Setenv("DISPLAY", "")
 			env.Setenv("WAYLAND_DISPLAY", "")
@@ -115,6 +125,14 @@ token_command = "echo token"
 			return os.WriteFile(env.WorkDir+"/config.toml", []byte(config), 0o600)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// page: waits for the page that the browser has ended on, and keeps it in page.html.
+			"page": func(ts *testscript.TestScript, _ bool, _ []string) {
+				from, err := ts.Value("pages").(net.Listener).Accept()
+				ts.Check(err)
+				page, err := io.ReadAll(from)
+				ts.Check(errors.Join(err, from.Close()))
+				ts.Check(os.WriteFile(ts.MkAbs("page.html"), page, 0o600))
+			},
 			// person USER [deny]: who is at the browser from now on.
 			"person": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Value("idp").(*idp.Server).SetUser(args[0], len(args) > 1)
