@@ -49,6 +49,8 @@ type Facts struct {
 	InReplyTo string
 	// Attachments are the files of the letter in its order. What was fetched of a letter may show only the first of them.
 	Attachments []Attachment
+	// Unfolded is Text and Attachments with those of the letters within the letter. Only ReadAll gives it.
+	Unfolded Unfolded
 }
 
 // Read understands a letter. It fails only with ErrNothing; a letter that breaks the rules gives what can be read of it,

@@ -102,9 +102,9 @@ func readJSONOf(file string, number int, f inbound.Facts) readJSON {
 	l := f.Letter
 	j := readJSON{File: file, Number: number, MessageID: l.MessageID, InReplyTo: f.InReplyTo, References: list(f.References),
 		From: personJSON{l.FromAddress, l.FromName}, To: list(l.To), Cc: list(l.Cc), Subject: l.Subject, BaseSubject: l.BaseSubject,
-		Date: stamp(l.Date), Class: string(l.Class), Text: f.Text, ReplyText: f.ReplyText, Signature: f.Signature,
+		Date: stamp(l.Date), Class: string(l.Class), Text: f.Unfolded.Text, ReplyText: f.ReplyText, Signature: f.Signature,
 		Attachments: []attachmentJSON{}, Named: namedJSONOf(f.Named), Problems: list(l.Problems)}
-	for _, a := range f.Attachments {
+	for _, a := range f.Unfolded.Attachments {
 		j.Attachments = append(j.Attachments, attachmentJSON(a))
 	}
 	if f.AutoReply != nil {
@@ -179,7 +179,7 @@ func (c *cli) showRead(file string, f inbound.Facts) error {
 			rows = append(rows, [2]string{text("recipient"), strings.Join(strings.Fields(strings.Join([]string{r.Address, r.Action, r.Status, r.Reason}, " ")), ", ")})
 		}
 	}
-	for _, a := range f.Attachments {
+	for _, a := range f.Unfolded.Attachments {
 		name := a.Name
 		if name == "" {
 			name = text("no_name")
@@ -195,7 +195,7 @@ func (c *cli) showRead(file string, f inbound.Facts) error {
 	}
 	words, signature := f.ReplyText, f.Signature
 	if strings.TrimSpace(words) == "" {
-		words = f.Text
+		words = f.Unfolded.Text
 	}
 	if strings.TrimSpace(words) != "" {
 		c.out.line()
