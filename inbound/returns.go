@@ -19,7 +19,7 @@ func (r *reader) readAutoReply() *AutoReply {
 	var a AutoReply
 	written := r.letter.ArrivedAt
 	if r.letter.Date != nil {
-		written = *r.letter.Date
+		written = r.written
 	}
 	if day, ok := returnDay(r.letter.Subject+" .\n"+cutUTF8(r.text, maxAutoReplyText), written); ok {
 		a.ReturnsOn = &day
