@@ -19,6 +19,12 @@ func parseDate(raw []byte) (at time.Time, ok bool) {
 		raw = raw[:200]
 	}
 	s := cleanLine(decodeWords(raw, ""), 200)
+	if end := strings.LastIndexByte(s, ')'); end >= 0 && strings.IndexByte(s[end:], ':') > 0 { // within the time of day
+		s = withoutComments(s)
+	}
+	if strings.Contains(s, " :") {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, " :", ":"), ": ", ":")
+	}
 	if numericZone.MatchString(s) { // names of zones mean to the standard library what they mean on this machine
 		if t, err := mail.ParseDate(s); err == nil && plausible(t) {
 			return fixed(t), true
