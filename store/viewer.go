@@ -105,10 +105,12 @@ func sights(people string) map[string]string {
 		"client_merges":  in("client_merges.into_id", clients),
 		"threads":        in("threads.id", `SELECT thread_id FROM letters WHERE id IN (`+letters+`)`),
 		"quarantines":    in("quarantines.mailbox_id", `SELECT id FROM mailboxes WHERE manager_id IS NULL OR manager_id IN (`+people+`)`),
+		"payments":       in("payments.client_id", clients),
+		"allocations":    in("allocations.invoice_id", `SELECT id FROM invoices WHERE client_id IN (`+clients+`)`),
 		"events": or("events.client_id", clients) + ` AND ` + or("events.deal_id", deals) + ` AND ` + or("events.letter_id", letters) +
 			` AND ` + or("events.mailbox_id", `SELECT id FROM mailboxes WHERE manager_id IS NULL OR manager_id IN (`+people+`)`),
 	}
-	for _, table := range []string{"contacts", "client_domains", "client_tags", "client_fields", "client_notes", "client_owners", "claims", "link_rules"} {
+	for _, table := range []string{"contacts", "client_domains", "client_tags", "client_fields", "client_notes", "client_owners", "claims", "link_rules", "invoices"} {
 		all[table] = in(table+".client_id", clients)
 	}
 	for _, table := range []string{"locations", "letter_references", "decisions", "filings", "proposals"} {
