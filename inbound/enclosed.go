@@ -3,7 +3,7 @@ package inbound
 import "bytes"
 
 // Unfolded is what a letter holds together with the letters that are enclosed in it, as RFC 5322 letters in a part of the
-// type message/rfc822, to any depth within the limits of the package.
+// type message/rfc822, at most five deep.
 type Unfolded struct {
 	// Text is the readable text of all of them, where each stands in the letter; that of Facts when none is enclosed.
 	Text string
@@ -15,6 +15,9 @@ const problemEnclosed = "letters within the letter were not read to their end"
 
 // isLetter reports whether a part is a letter within the letter. See RFC 2046 section 5.2.1 and RFC 6532 section 3.7.
 func isLetter(kind string) bool { return kind == "message/rfc822" || kind == "message/global" }
+
+// maxEnclosed is how deep letters within letters are read; each level costs another pass over its octets.
+const maxEnclosed = 5
 
 // maxEnclosedLine is how much of a line of an enclosed letter is looked at in one piece.
 const maxEnclosedLine = 64 << 10
@@ -33,11 +36,11 @@ func (l *leaf) encloses() *enclosed {
 	outer := l.s
 	n := &enclosed{leaf: l}
 	depth := outer.depth + len(outer.open) + 1
-	if depth >= maxDepth {
+	if depth >= maxDepth || outer.letters >= maxEnclosed {
 		outer.shared.cut = true
 		return n
 	}
-	n.s = &scanner{parser: &parser{}, depth: depth, at: inHeader, shared: outer.shared, inner: true}
+	n.s = &scanner{parser: &parser{}, depth: depth, at: inHeader, shared: outer.shared, letters: outer.letters + 1}
 	return n
 }
 

@@ -19,17 +19,17 @@ const (
 // scanner builds the tree of parts from a body that comes line by line, as parser.parse does from one that is there as a
 // whole: for the same small letter both give the same tree. It holds no more than the limits above allow.
 type scanner struct {
-	parser *parser
-	root   *entity
-	open   []*frame // the multiparts that the next line may belong to, outermost first
-	at     place
-	head   []byte // the header of the part that has begun, so far
-	begun  bool   // head has a line
-	leaf   *leaf
-	full   bool // too many parts: nothing more is looked at
-	depth  int  // of the part that holds the letter; 0 for the outermost
-	inner  bool // it reads a letter within the letter
-	shared *shared
+	parser  *parser
+	root    *entity
+	open    []*frame // the multiparts that the next line may belong to, outermost first
+	at      place
+	head    []byte // the header of the part that has begun, so far
+	begun   bool   // head has a line
+	leaf    *leaf
+	full    bool // too many parts: nothing more is looked at
+	depth   int  // of the part that holds the letter; 0 for the outermost
+	letters int  // how many letters lie around the one that it reads
+	shared  *shared
 }
 
 // place is where in a part the scanner is.
@@ -198,7 +198,7 @@ func emptyLine(b []byte) bool {
 // entity begins a part whose header is complete.
 func (s *scanner) entity(h header) {
 	s.at = nowhere
-	if s.inner {
+	if s.letters > 0 {
 		s.shared.parts++
 	}
 	if s.parser.parts >= maxParts || s.shared.parts > maxParts {
@@ -213,7 +213,7 @@ func (s *scanner) entity(h header) {
 	e := s.parser.entity(h, parent)
 	if parent == nil {
 		s.root = e
-		if s.inner {
+		if s.letters > 0 {
 			s.parser.hint = e.media.params["charset"]
 		}
 	}
