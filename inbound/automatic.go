@@ -181,6 +181,9 @@ var footers = []string{
 	"unsubscribe from this", "to unsubscribe", "unsubscribe here", "click here to unsubscribe", "you can unsubscribe", "update your preferences", "manage your subscription", "email preferences", "view this email in your browser", "view in browser", "view online", "you are receiving this", "you received this email because", "you're receiving this", "no longer wish to receive",
 }
 
+// footerHints are parts of words of which every one of the footers has one, whether it begins with a capital or not.
+var footerHints = []string{"тпис", "тказаться", "одпис", "олуч", "раузер", "отображается", "nsubscribe", "references", "ubscription", "rowser", "nline", "eceiv", "ТПИС", "NSUBSCRIBE"}
+
 // mailing recognises what one sender writes to many by what stands below it, when no field says so: HTML that answers nothing
 // and that nobody has signed.
 func (r *reader) mailing() verdict {
@@ -188,7 +191,14 @@ func (r *reader) mailing() verdict {
 		return verdict{}
 	}
 	const ends = 2 << 10 // octets at either end in which such words stand
-	words, ok := containsAny(foldText(cutUTF8(r.text, ends)+"\n"+r.text[max(0, len(r.text)-ends):]), footers)
+	said := cutUTF8(r.text, ends)
+	if len(r.text) > ends {
+		said += "\n" + r.text[max(ends, len(r.text)-ends):]
+	}
+	if _, ok := containsAny(said, footerHints); !ok { // as nearly every letter: it need not be folded
+		return verdict{}
+	}
+	words, ok := containsAny(foldText(said), footers)
 	if !ok {
 		return verdict{}
 	}

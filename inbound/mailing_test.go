@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"strings"
 	"testing"
 
 	"kontrol/models"
@@ -29,6 +30,19 @@ func TestMailingsWithoutFields(t *testing.T) {
 		f := mustReadAll(t, "From: ivan@romashka.example\nTo: anna@firma.example\nMessage-ID: <2@romashka.example>\n"+c.head+"\n"+c.body)
 		if f.Letter.Class != c.want {
 			t.Errorf("%s: %s, want %s", name, f.Letter.Class, c.want)
+		}
+	}
+}
+
+// TestFooterHints holds that no footer is passed over for want of a hint, with a capital or without.
+func TestFooterHints(t *testing.T) {
+	t.Parallel()
+	for _, f := range footers {
+		first, rest := []rune(f)[:1], string([]rune(f)[1:])
+		for _, s := range []string{f, strings.ToUpper(string(first)) + rest} {
+			if _, ok := containsAny(s, footerHints); !ok {
+				t.Errorf("%q has no hint", s)
+			}
 		}
 	}
 }
