@@ -237,6 +237,9 @@ func addrSpec(s, hint string) string {
 		s = decodeWords([]byte(s), hint)
 	}
 	s = cleanLine(s, 4*maxAddress)
+	if strings.IndexByte(s, '(') >= 0 {
+		s = withoutComments(s)
+	}
 	if len(s) >= 7 && strings.EqualFold(s[:7], "mailto:") {
 		s = s[7:]
 	}
@@ -252,6 +255,36 @@ func addrSpec(s, hint string) string {
 		return ""
 	}
 	return a
+}
+
+// withoutComments leaves out what stands in brackets within an address. One that is not closed stays. See RFC 5322
+// section 3.2.2.
+func withoutComments(s string) string {
+	if strings.IndexByte(s, '"') >= 0 {
+		return s
+	}
+	var out strings.Builder
+	depth, start := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '(':
+			if depth++; depth == 1 {
+				out.WriteString(s[start:i])
+				start = i
+			}
+		case ')':
+			if depth == 0 {
+				continue
+			}
+			if depth--; depth == 0 {
+				start = i + 1
+			}
+		}
+	}
+	out.WriteString(s[start:])
+	return strings.TrimSpace(out.String())
 }
 
 // cleanName decodes and cleans a display name, without the quotes that some programs leave round it.

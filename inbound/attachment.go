@@ -63,25 +63,30 @@ func (e *entity) fileName() string {
 // attachments lists the files under e, in the order of the letter. A file that is not there to its end has no SHA256.
 func (e *entity) attachments() []Attachment {
 	var out []Attachment
-	e.walk(func(x *entity) {
-		if !x.file {
-			out = append(out, x.within...)
-			return
-		}
-		if !x.plain {
-			body := x.decoded(maxBodyBytes)
-			x.size, x.sum = int64(len(body)), sumOf(body)
-		}
-		if x.cut {
-			x.sum = ""
-		}
-		kind := x.media.kind
-		if kind == "" {
-			kind = "text/plain" // RFC 2045 section 5.2
-		}
-		out = append(out, Attachment{Name: x.fileName(), Type: kind, Size: x.size, SHA256: x.sum})
-	})
+	e.walk(func(x *entity) { out = append(out, x.files()...) })
 	return out
+}
+
+// files returns the part itself when it is a file, else the files that stand in its text.
+func (e *entity) files() []Attachment {
+	if !e.file {
+		return e.within
+	}
+	if !e.plain {
+		body := e.decoded(maxBodyBytes)
+		if isLetter(e.media.kind) {
+			body = enclosedOctets(body, e.encoding())
+		}
+		e.size, e.sum = int64(len(body)), sumOf(body)
+	}
+	if e.cut {
+		e.sum = ""
+	}
+	kind := e.media.kind
+	if kind == "" {
+		kind = "text/plain" // RFC 2045 section 5.2
+	}
+	return []Attachment{{Name: e.fileName(), Type: kind, Size: e.size, SHA256: e.sum}}
 }
 
 func sumOf(b []byte) string {

@@ -174,6 +174,41 @@ func (r *reader) list() verdict {
 	return verdict{models.ClassList, models.Say("inbound.class.list", "Header", name)}
 }
 
+// footers are what stands below mailings to tell how to get no more of them, folded.
+var footers = []string{
+	"отписаться от рассылки", "отписаться от рассылок", "отписаться от наших", "отписаться вы можете", "вы можете отписаться", "чтобы отписаться", "для отписки", "отказаться от рассылки", "отказаться от подписки", "вы подписаны на", "подписались на рассылку", "подписались на нашу",
+	"получили это письмо, потому что", "получили это письмо, так как", "получили данное письмо, потому что", "получили данное письмо, так как", "если вы не хотите получать", "больше не получать эти письма", "открыть письмо в браузере", "посмотреть в браузере", "письмо не отображается",
+	"unsubscribe from this", "to unsubscribe", "unsubscribe here", "click here to unsubscribe", "you can unsubscribe", "update your preferences", "manage your subscription", "email preferences", "view this email in your browser", "view in browser", "view online", "you are receiving this", "you received this email because", "you're receiving this", "no longer wish to receive",
+}
+
+// footerHints are parts of words of which every one of the footers has one, whether it begins with a capital or not.
+var footerHints = []string{"тпис", "тказаться", "одпис", "олуч", "раузер", "отображается", "nsubscribe", "references", "ubscription", "rowser", "nline", "eceiv", "ТПИС", "NSUBSCRIBE"}
+
+// mailing recognises what one sender writes to many by what stands below it, when no field says so: HTML that answers nothing
+// and that nobody has signed.
+func (r *reader) mailing() verdict {
+	if r.letter.Direction != models.Inbound || r.h.has("in-reply-to") || r.h.has("references") || startsAnswer(r.subject()) || r.root.find("text/html") == nil {
+		return verdict{}
+	}
+	const ends = 2 << 10 // octets at either end in which such words stand
+	said := cutUTF8(r.text, ends)
+	if len(r.text) > ends {
+		said += "\n" + r.text[max(ends, len(r.text)-ends):]
+	}
+	if _, ok := containsAny(said, footerHints); !ok { // as nearly every letter: it need not be folded
+		return verdict{}
+	}
+	words, ok := containsAny(foldText(said), footers)
+	if !ok {
+		return verdict{}
+	}
+	own, signature := SplitReply(r.text)
+	if _, ok := containsAny(foldText(own), footers); !ok || signature != "" && !strings.Contains(foldText(signature), words) || r.form() {
+		return verdict{}
+	}
+	return verdict{models.ClassNewsletter, models.Say("inbound.class.mailing", "Words", words)}
+}
+
 // discussion reports whether people write on the list: it takes letters (RFC 2369 section 3.4), or a program that serves
 // such lists sent it, or the letter answers another. What has none of these one sender writes to many.
 func (r *reader) discussion() bool {

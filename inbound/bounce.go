@@ -80,12 +80,13 @@ func (r *reader) bounce() verdict {
 	}
 	subject := r.subject()
 	_, failed := containsAny(subject, failureSubjects)
-	failed = failed && !startsAnswer(subject)
+	answers := failed && startsAnswer(subject)
+	failed = failed && !answers
 	if _, auto := startsWithAny(subject, autoSubjects); auto {
 		return verdict{}
 	}
 	daemon, null := r.daemon(), r.nullSender()
-	if !daemon && !null && !failed {
+	if !daemon && !null && !failed && !answers {
 		return verdict{} // as nearly every letter: its text need not be searched
 	}
 	hits := r.failureHits()
@@ -94,10 +95,48 @@ func (r *reader) bounce() verdict {
 		return r.fate(models.Say("inbound.class.bounce_subject", "Address", r.from.address))
 	case daemon && !r.human() && hits >= 1 && !startsAnswer(subject), null && hits >= 2 && !startsAnswer(subject) && !r.autoHeader():
 		return r.fate(models.Say("inbound.class.bounce_text", "Address", r.from.address))
-	case failed && hits >= 1 && !r.human() && !r.h.has("in-reply-to") && (r.autoHeader() || r.lists()):
+	case answers && r.gatewayAnswers(hits):
+		return r.fate(models.Say("inbound.class.bounce_text", "Address", r.from.address))
+	case failed && hits >= 1 && !r.human() && !r.h.has("in-reply-to") && (r.autoHeader() || r.machine() && r.lists()):
 		return r.fate(models.Say("inbound.class.bounce_text", "Address", r.from.address))
 	}
 	return verdict{}
+}
+
+// gatewayAnswers recognises reports of gateways that put the subject of the lost letter, as an answer, before their own
+// words: the letter continues no conversation, no program for people made it, and its few lines announce an address that
+// did not take the letter, which then stands alone.
+func (r *reader) gatewayAnswers(hits int) bool {
+	if hits == 0 || r.from.name != "" || r.human() || r.h.has("in-reply-to") || r.h.has("references") || len(r.root.children) > 0 || len(r.text) > 1000 || greets(r.text) {
+		return false
+	}
+	subject := r.subject()
+	at := -1
+	for _, p := range failureSubjects {
+		at = max(at, strings.LastIndex(subject, p))
+	}
+	if at < len(subject)/2 || quotesSomebody(r.text) {
+		return false
+	}
+	asked := false
+	for line := range strings.Lines(r.text) {
+		list := addressesIn(line)
+		if asked && len(list) == 1 && strings.Trim(line, " \t\r\n<>") == list[0].address && Normal(list[0].address) != r.from.address {
+			return true
+		}
+		asked = asksFor(line, false)
+	}
+	return false
+}
+
+// quotesSomebody reports whether a line is quoted, or a signature begins.
+func quotesSomebody(text string) bool {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, ">") || strings.TrimRight(line, " \r\n") == "--" {
+			return true
+		}
+	}
+	return false
 }
 
 // fate says which of the three kinds of report about delivery it is. One that tells of several recipients is as bad as the
@@ -147,6 +186,17 @@ func (r *reader) human() bool {
 func (r *reader) mailerIsServer() bool {
 	v, _ := r.h.first("x-mailer")
 	_, ok := containsAny(strings.ToLower(string(v)), []string{"server", "internet mail service", "daemon", "mta", "gateway", "smtp", "deliver", "postmaster", "mdaemon", "imail", "mailsite", "groupwise", "listserv", "exchange"})
+	return ok
+}
+
+// machine reports whether the sender has no name and an address that speaks of mail and programs: "smtp_gateway@". A person
+// who pastes a report into a letter has a name, or at least a name in the address.
+func (r *reader) machine() bool {
+	if r.from.name != "" && r.from.name != r.from.address {
+		return false
+	}
+	local, _, _ := strings.Cut(r.from.address, "@")
+	_, ok := containsAny(local, []string{"smtp", "mail", "gateway", "antivirus", "virus", "daemon", "mta", "server", "system", "delivery", "robot", "notif", "bounce", "exchange"})
 	return ok
 }
 

@@ -55,7 +55,7 @@ var reports = []struct{ name, lines, text, want string }{
 
 func TestReportsInWords(t *testing.T) {
 	t.Parallel()
-	for _, c := range reports {
+	for _, c := range append(moreReports, reports...) {
 		lines := append(strings.Split(c.lines, "|"), "To: anna@own.ru")
 		if !strings.Contains(c.lines, "Content-Type") {
 			lines = append(lines, "Content-Type: text/plain; charset=utf-8")
@@ -126,7 +126,7 @@ func TestChallenge(t *testing.T) {
 }
 
 func FuzzReadBounce(f *testing.F) {
-	for _, c := range reports {
+	for _, c := range append(moreReports, reports...) {
 		f.Add([]byte(strings.ReplaceAll(c.lines, "|", "\r\n") + "\r\n\r\n" + c.text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

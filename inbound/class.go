@@ -17,7 +17,7 @@ type verdict struct {
 // a nuisance, a client's letter taken for a machine's is a lost client.
 func (r *reader) classify() {
 	r.letter.Direction = r.direction()
-	for _, f := range []func() verdict{r.feedback, r.receipt, r.bounce, r.challenge, r.autoReply, r.list, r.noReply} {
+	for _, f := range []func() verdict{r.feedback, r.receipt, r.bounce, r.challenge, r.autoReply, r.list, r.noReply, r.mailing} {
 		if v := f(); v.class != "" {
 			r.letter.Class, r.letter.ClassReason = v.class, v.reason
 			if v.class.AboutOurs() { // from our own server, perhaps, but to us

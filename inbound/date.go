@@ -13,21 +13,27 @@ var numericZone = regexp.MustCompile(`:[0-9]{2} [+-][0-9]{4}( |$)`)
 
 // parseDate reads a Date field, and nearly everything that programs write there instead of one: without seconds or zone,
 // with dots in the time, ISO 8601, asctime, Russian names. ok is false when no date can be made of it or the year is not
-// one of e-mail. The result is in UTC. See RFC 5322 section 3.3.
+// one of e-mail. The result is in the zone that the field names, UTC when it names none. See RFC 5322 section 3.3.
 func parseDate(raw []byte) (at time.Time, ok bool) {
 	if len(raw) > 200 {
 		raw = raw[:200]
 	}
 	s := cleanLine(decodeWords(raw, ""), 200)
+	if end := strings.LastIndexByte(s, ')'); end >= 0 && strings.IndexByte(s[end:], ':') > 0 { // within the time of day
+		s = withoutComments(s)
+	}
+	if strings.Contains(s, " :") {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, " :", ":"), ": ", ":")
+	}
 	if numericZone.MatchString(s) { // names of zones mean to the standard library what they mean on this machine
 		if t, err := mail.ParseDate(s); err == nil && plausible(t) {
-			return t.UTC(), true
+			return fixed(t), true
 		}
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05", "02.01.2006 15:04:05",
 		"02.01.2006 15:04"} {
 		if t, err := time.Parse(layout, s); err == nil && plausible(t) {
-			return t.UTC(), true
+			return fixed(t), true
 		}
 	}
 	d := looseDate{zoneAt: -1}
@@ -38,7 +44,17 @@ func parseDate(raw []byte) (at time.Time, ok bool) {
 	return d.time()
 }
 
-func plausible(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2200 }
+// plausible holds from the year on in which the first two machines of the net spoke with each other.
+func plausible(t time.Time) bool { return t.Year() >= 1969 && t.Year() < 2200 }
+
+// fixed returns the same instant in a zone that depends on its offset alone, and not on what this machine knows of zones.
+func fixed(t time.Time) time.Time {
+	_, offset := t.Zone()
+	if offset == 0 {
+		return t.UTC()
+	}
+	return t.In(time.FixedZone("", offset))
+}
 
 // looseDate gathers the parts of a date word by word.
 type looseDate struct {
@@ -144,7 +160,7 @@ func (d *looseDate) time() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(d.year, d.month, d.day, d.hour, d.minute, d.second, 0, time.FixedZone("", d.zone))
-	return t.UTC(), plausible(t)
+	return fixed(t), plausible(t)
 }
 
 // monthOf recognises English and Russian names of months by their first three letters.

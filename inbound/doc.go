@@ -14,14 +14,16 @@
 //	params.go           Content-Type and its parameters     RFC 2045, RFC 2231
 //	entity.go text.go   parts, and the start of the text    RFC 2046, RFC 3676 in flowed.go
 //	whole.go scanner.go the same for a letter that passes   bounded memory; letters.go: mbox (RFC 4155)
+//	enclosed.go         letters within the letter           RFC 2046 section 5.2.1
 //	attachment.go       files, TNEF, what is encrypted      uuencode.go: files in the text
 //	address.go msgid.go date.go subject.go                  RFC 5322, RFC 5256
 //	class.go and those beside it                            RFC 3464, RFC 3834, RFC 8098, RFC 2919, RFC 2369
 //	fingerprint.go      which letter it is
 //
 // The parts are told apart by own code and not by go-message: that refuses a letter at its first broken header line, a
-// part at a missing boundary, a transfer encoding at its first foreign octet, and its walk is quadratic in the depth. A front
-// that mends all of this has to find every part and every header itself, and nothing would be left to be done behind it.
+// part at a missing boundary, a transfer encoding at its first foreign octet, and its walk is quadratic in the depth. Of 713
+// letters of the corpora go-message 0.18.2 refuses 172, and reads 503 as this package does (docs/reading.md). A front that
+// mends all of this has to find every part and every header itself, and nothing would be left to be done behind it.
 // Charsets are golang.org/x/text's, HTML is golang.org/x/net/html's.
 package inbound
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// entity is a letter or a part of one. Letters within a letter (message/rfc822) are leaves.
+// entity is a letter or a part of one. Letters within a letter (message/rfc822) are leaves, but see inner.
 type entity struct {
 	header      header
 	media       media
@@ -18,6 +18,7 @@ type entity struct {
 	size        int64
 	sum         string       // both set when plain and file, or by attachments
 	within      []Attachment // files that stood in the text (uuencode)
+	inner       *entity      // of a letter within the letter, what it holds: ReadAll alone looks
 }
 
 // parser builds the tree of parts within the limits of the package.

@@ -6,47 +6,86 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
+
+// maxBoxLine is how much of a line of a mailbox is looked at in one piece.
+const maxBoxLine = 64 << 10
 
 // EachLetter calls each with every letter of a file, in its order: with the letters of a mailbox in the mbox format (RFC
 // 4155; lines quoted as mboxrd has it are restored), or else with all of r as one letter. What each leaves unread is passed
 // over. It stops at the first error of r or each.
 func EachLetter(r io.Reader, each func(letter io.Reader) error) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	if start, err := in.Peek(5); string(start) != "From " {
+	return eachBoxed(r, func(b *boxed) error {
+		if b.single {
+			return each(b.in)
+		}
+		return each(b)
+	})
+}
+
+// ReadBox calls each with the header of every letter of a mailbox in the mbox format, as EachLetter finds them, and with the
+// date of its separator line, zero when that cannot be read; of an empty file with nothing. Bodies are passed over: memory
+// does not grow with them. The header ends with its empty line, has at most 256 KB, and is valid only during the call.
+func ReadBox(r io.Reader, each func(header []byte, at time.Time) error) error {
+	var head []byte
+	return eachBoxed(r, func(b *boxed) error {
+		at := b.at
+		head = b.header(head[:0])
+		if b.single && len(head) == 0 {
+			return nil
+		}
+		return each(head, at)
+	})
+}
+
+// eachBoxed calls each with every letter of r.
+func eachBoxed(r io.Reader, each func(*boxed) error) error {
+	b := boxed{in: bufio.NewReaderSize(r, maxBoxLine)}
+	if start, err := b.in.Peek(5); string(start) != "From " {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read letters: %w", err)
 		}
-		return each(in)
+		b.single = true
+		if err := each(&b); err != nil {
+			return err
+		}
+		return b.failure()
 	}
-	b := boxed{in: in, blank: true}
-	b.next() // the first separator
+	b.blank = true
+	b.next() // the first separator, whatever stands in it
+	b.line = nil
 	for {
 		b.ended = false
 		if err := each(&b); err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, &b); err != nil {
-			return err
+		for !b.ended && b.err == nil {
+			b.next()
 		}
 		if b.err != nil {
-			break
+			return b.failure()
 		}
 	}
-	if errors.Is(b.err, io.EOF) {
-		return nil
-	}
-	return fmt.Errorf("read letters: %w", b.err)
 }
 
 // boxed reads one letter of a mailbox.
 type boxed struct {
 	in     *bufio.Reader
-	line   []byte // what is left of the current line
-	err    error  // what ended the mailbox
-	blank  bool   // the line before was empty
-	middle bool   // the line before has not come to its end
-	ended  bool   // the next letter begins
+	single bool      // it is no mailbox, but one letter
+	at     time.Time // of the last separator; zero when it has no date
+	line   []byte    // what is left of the current line
+	err    error     // what ended the mailbox
+	blank  bool      // the line before was empty
+	middle bool      // the line before has not come to its end
+	ended  bool      // the next letter begins
+}
+
+func (b *boxed) failure() error {
+	if b.err == nil || errors.Is(b.err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("read letters: %w", b.err)
 }
 
 // Read implements io.Reader.
@@ -68,6 +107,26 @@ func (b *boxed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// header appends the header of the letter to head, with the empty line that ends it. Of very long lines it takes the
+// beginning.
+func (b *boxed) header(head []byte) []byte {
+	for !b.ended && b.err == nil {
+		start := !b.middle
+		b.next()
+		if start && len(head) < maxHeaderBytes {
+			head = append(head, b.line...)
+			if b.middle {
+				head = append(head, '\n')
+			}
+		}
+		if start && len(b.line) > 0 && len(bytes.TrimRight(b.line, "\r\n")) == 0 {
+			break
+		}
+	}
+	b.line = nil
+	return head
+}
+
 // next takes the next line, or the next piece of a very long one.
 func (b *boxed) next() {
 	line, err := b.in.ReadSlice('\n')
@@ -78,13 +137,21 @@ func (b *boxed) next() {
 	}
 	if start && b.blank && separates(line) {
 		b.ended, b.line, b.blank = true, nil, false
+		b.at = separatorDate(line)
 		return
 	}
-	b.blank = start && len(bytes.TrimRight(line, "\r\n")) == 0
-	if start && len(line) > 0 && line[0] == '>' && bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) {
+	b.blank = !b.single && start && len(bytes.TrimRight(line, "\r\n")) == 0
+	if start && !b.single && len(line) > 0 && line[0] == '>' && bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) {
 		line = line[1:]
 	}
 	b.line = line
+}
+
+// separatorDate reads the date of a line before a letter: asctime, perhaps with a zone.
+func separatorDate(line []byte) time.Time {
+	_, date, _ := bytes.Cut(bytes.TrimLeft(line[len("From "):], " "), []byte(" "))
+	at, _ := parseDate(date)
+	return at.UTC()
 }
 
 // separates recognises the line before a letter, "From sender date". A line of a letter may begin with the same word, but

@@ -17,7 +17,7 @@ func (f *Facts) words() {
 	f.ReplyText, f.Signature = SplitReply(f.Text)
 	written := f.Letter.ArrivedAt
 	if f.Letter.Date != nil {
-		written = *f.Letter.Date
+		written = f.Written
 	}
 	f.Named = FindNamed(f.ReplyText, f.Signature, written)
 }

@@ -44,7 +44,7 @@ func (f *finder) found(day time.Time, from, to int) {
 
 // calendar reads 05.12, 5.12.2026, 05/12/2026, 2026-12-05, «5 декабря 2026 г.», "5 Dec 2026", «15-го», «5 числа».
 func (f *finder) calendar(i int) (day time.Time, next int, ok bool) {
-	if f.glued(i) && (f.kind(i-1) != tokenSign || !strings.ContainsAny(f.at(i-1), "(«\"':=–—~<[") && !f.period(i)) {
+	if f.glued(i) && (f.kind(i-1) != tokenSign || !strings.ContainsAny(f.at(i-1), "(«\"':=–—~<[") && !f.period(i) && !f.daysOf(i-2)) {
 		return day, i, false
 	}
 	if len(f.at(i)) == 4 {
@@ -52,6 +52,11 @@ func (f *finder) calendar(i int) (day time.Time, next int, ok bool) {
 	}
 	if len(f.at(i)) > 2 {
 		return day, i, false
+	}
+	if f.daysOf(i) {
+		year, _ := f.year(i + 4)
+		day, ok = f.makeDay(f.num(i), monthNumber(f.at(i+3)), year)
+		return day, i + 2, ok
 	}
 	if f.glued(i+1) && f.glued(i+2) && f.kind(i+1) == tokenSign && f.kind(i+2) == tokenNumber {
 		return f.numericDate(i)
@@ -62,6 +67,23 @@ func (f *finder) calendar(i int) (day time.Time, next int, ok bool) {
 // period reports whether the hyphen before i divides two dates: 01.12.2026-05.12.2026, 01.12-05.12.
 func (f *finder) period(i int) bool {
 	return f.is(i-1, "-") && f.kind(i-2) == tokenNumber && f.is(i-3, ".") && f.glued(i-2) && f.is(i+1, ".")
+}
+
+// daysOf reports whether two days of one month stand at i: «1-2 декабря», «с 3 по 15 декабря».
+func (f *finder) daysOf(i int) bool {
+	if f.kind(i+2) != tokenNumber || len(f.at(i)) > 2 || len(f.at(i+2)) > 2 || f.kind(i+3) != tokenWord {
+		return false
+	}
+	switch f.at(i + 1) {
+	case "-", "–", "—":
+	case "по":
+		if !f.is(i-1, "с") && !f.is(i-1, "со") {
+			return false
+		}
+	default:
+		return false
+	}
+	return f.kind(i) == tokenNumber && monthNumber(f.at(i+3)) != 0
 }
 
 func (f *finder) isoDate(i int) (day time.Time, next int, ok bool) {

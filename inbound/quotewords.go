@@ -170,7 +170,7 @@ func replyAbove(s string) bool {
 	if len(s) > 160 {
 		return false
 	}
-	for _, w := range [...]string{"reply above", "type your reply", "write above this line", "above this line", "ответ выше", "выше этой линии", "выше этой строки", "не удаляйте эту строку", "antworten sie oberhalb", "antwort oberhalb", "répondre au-dessus", "responde por encima"} {
+	for _, w := range [...]string{"reply above", "type your reply", "write above this line", "above this line", "ответ выше", "над этой строкой", "над этой линией", "выше этой линии", "выше этой строки", "не удаляйте эту строку", "antworten sie oberhalb", "antwort oberhalb", "répondre au-dessus", "responde por encima"} {
 		if strings.Contains(s, w) {
 			return true
 		}

@@ -45,10 +45,14 @@ type Facts struct {
 	Signature string
 	// Named is what ReplyText and Signature name; empty unless Class is ClassPerson.
 	Named Named
+	// Written is Letter.Date with the offset from UTC that the letter gives; the zero time when it has no readable Date.
+	Written time.Time
 	// InReplyTo is the id of the letter that this one answers, the first where several are named; "" when none is.
 	InReplyTo string
 	// Attachments are the files of the letter in its order. What was fetched of a letter may show only the first of them.
 	Attachments []Attachment
+	// Unfolded is Text and Attachments with those of the letters within the letter. Only ReadAll gives it.
+	Unfolded Unfolded
 }
 
 // Read understands a letter. It fails only with ErrNothing; a letter that breaks the rules gives what can be read of it,
@@ -89,7 +93,7 @@ func (r *reader) facts() (Facts, error) {
 	h := r.h
 	r.letter.Problems = append(r.letter.Problems, r.root.notices(r.text)...)
 	f := Facts{Letter: r.letter, References: references(h, r.letter.MessageID), OtherIDs: otherIDs(h, r.letter.MessageID), Text: r.text,
-		Attachments: r.root.attachments()}
+		Attachments: r.root.attachments(), Written: r.written}
 	if v, ok := h.first("in-reply-to"); ok {
 		f.InReplyTo = firstID(v)
 	}
@@ -113,6 +117,7 @@ type reader struct {
 	bcc       []string
 	from      mailbox // may lack an @
 	rawDate   string
+	written   time.Time // letter.Date with the offset that the field gives
 	root      *entity
 	text      string
 	content   string // text, or the start of the body as it came when nothing in it is readable
@@ -174,7 +179,8 @@ func (r *reader) times(internal time.Time) {
 	if v, ok := r.h.first("date"); ok {
 		r.rawDate = string(v)
 		if t, ok := parseDate(v); ok {
-			r.letter.Date = &t
+			at := t.UTC()
+			r.letter.Date, r.written = &at, t
 		} else {
 			r.problem("unreadable Date")
 		}
@@ -186,7 +192,7 @@ func (r *reader) times(internal time.Time) {
 	r.letter.ArrivedAt = time.Time{}
 	if v, ok := r.h.first("received"); ok { // the topmost is the newest; its date follows the last semicolon
 		if t, ok := parseDate(v[strings.LastIndexByte(string(v), ';')+1:]); ok {
-			r.letter.ArrivedAt = t
+			r.letter.ArrivedAt = t.UTC()
 			return
 		}
 	}

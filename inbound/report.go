@@ -245,7 +245,7 @@ func (rep *report) explain() {
 		if rec.Reason == "" || rec.Reason == reasonUndefined {
 			rec.Reason = full.Reason
 		}
-		if rec.Status == "" {
+		if rec.Status == "" || strings.HasSuffix(rec.Status, ".0.0") && full.Status[0] == rec.Status[0] {
 			rec.Status, rec.Permanent = full.Status, full.Permanent
 		}
 	}

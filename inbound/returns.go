@@ -19,7 +19,7 @@ func (r *reader) readAutoReply() *AutoReply {
 	var a AutoReply
 	written := r.letter.ArrivedAt
 	if r.letter.Date != nil {
-		written = *r.letter.Date
+		written = r.written
 	}
 	if day, ok := returnDay(r.letter.Subject+" .\n"+cutUTF8(r.text, maxAutoReplyText), written); ok {
 		a.ReturnsOn = &day
@@ -88,6 +88,9 @@ func dayWords(text string) []dayToken {
 				}
 				continue
 			}
+			if short := strings.TrimSuffix(bare, "г"); short != bare && numericDay(strings.TrimSuffix(short, ".")) {
+				bare = strings.TrimSuffix(short, ".")
+			}
 			last := strings.HasSuffix(end, "!") || strings.HasSuffix(end, "?") || strings.HasSuffix(end, ".") && !abbreviation(bare)
 			a, b, dash := strings.Cut(bare, "-")
 			if dash && numericDay(a) && numericDay(b) {
@@ -121,8 +124,8 @@ func numericDay(w string) bool {
 
 // The words by which a day is given its meaning, folded, by their beginnings.
 var (
-	absenceWords = []string{"отпуск", "отсутств", "командировк", "больнич", "вне офис", "декрет", "недоступ", "отъезд", "каникул", "выходн", "нерабоч", "не работа", "out", "away", "vacation", "holiday", "leave", "absen", "unavailable", "travel", "urlaub", "abwesend", "nicht im", "closed", "не буду", "не на месте", "нет на"}
-	returnWords  = []string{"верну", "возвращ", "возвращен", "выйду", "выхожу", "выхода", "буду", "будет", "приступ", "отвечу", "отвечать", "ответит", "свяжу", "смогу", "доступ", "работаю", "back", "return", "available", "reachable", "resume", "respond", "reply", "answer", "office", "again", "wieder", "zurück"}
+	absenceWords = []string{"отпуск", "отсутств", "командировк", "больнич", "вне офис", "декрет", "недоступ", "отъезд", "каникул", "выходн", "нерабоч", "не работа", "out", "away", "vacation", "holiday", "leave", "absen", "unavailable", "travel", "urlaub", "abwesend", "nicht im", "closed", "не буду", "не будет", "не на месте", "нет на", "нет в", "закрыт"}
+	returnWords  = []string{"верну", "возвращ", "возвращен", "выйду", "выхожу", "выхода", "выход на", "первый рабоч", "на связи", "first day", "first working", "reopen", "откро", "буду", "будет", "приступ", "отвечу", "отвечать", "ответит", "свяжу", "смогу", "доступ", "работаю", "back", "return", "available", "reachable", "resume", "respond", "reply", "answer", "office", "again", "wieder", "zurück"}
 )
 
 func anyPrefix(w string, list []string) bool {
@@ -144,6 +147,10 @@ func (t dayText) meaning(i, n int, d time.Time) (time.Time, int) {
 	before := ""
 	if at >= 0 {
 		before = t.words[at].s
+	}
+	if before == "-" && !t.rangeBefore(at) { // «первый рабочий день - 14 декабря»
+		at--
+		before = t.word(at)
 	}
 	inclusive := i+n < len(t.words) && (strings.HasPrefix(t.words[i+n].s, "включ") || strings.HasPrefix(t.words[i+n].s, "inclus"))
 	switch before {
@@ -169,10 +176,33 @@ func (t dayText) meaning(i, n int, d time.Time) (time.Time, int) {
 		}
 		return d, 0
 	}
-	if t.returns(at, i) {
+	switch {
+	case t.returns(at, i):
 		return d, 3
+	case t.awayOn(at, i, n):
+		return d.AddDate(0, 0, 1), 1
 	}
 	return d, 0
+}
+
+// awayOn reports whether the day at words i…i+n-1 is itself one of absence, and stands for no more than itself: the word
+// before it speaks of absence, or it begins a sentence that does.
+func (t dayText) awayOn(at, i, n int) bool {
+	if next := t.word(i + n); next == "-" || next == "по" || next == "to" || next == "through" {
+		return false
+	}
+	if at >= 0 && !t.words[at].last {
+		return t.absence(at) || at > 0 && t.absence(at-1) && (t.words[at].s == "on" || t.words[at].s == "сегодня")
+	}
+	for k := i + n; k < len(t.words) && k < i+n+4; k++ {
+		if t.absence(k) {
+			return true
+		}
+		if t.words[k].last {
+			break
+		}
+	}
+	return false
 }
 
 // absent reports whether an absence is spoken of before word i, or soon after it in the same sentence.
@@ -209,7 +239,13 @@ func (t dayText) returns(at, i int) bool {
 			return false
 		}
 		w := t.words[k].s
-		if anyPrefix(w, returnWords) && (w != "office" || k < 3 || !t.absence(max(0, k-3)) && !t.absence(k-2)) {
+		if k > 0 && t.words[k-1].s == "не" {
+			return false
+		}
+		if k > 0 && t.absence(k) && slices.Contains([]string{"из", "с", "from"}, t.words[k-1].s) {
+			continue // «после возвращения из отпуска»
+		}
+		if anyPrefix(w+" "+t.word(k+1), returnWords) && (w != "office" || k < 3 || !t.absence(max(0, k-3)) && !t.absence(k-2)) {
 			return true
 		}
 		if t.absence(k) {
@@ -239,6 +275,12 @@ func (t dayText) dayAt(i int) (day time.Time, n int, exact bool) {
 	if numericDay(w) {
 		d, ok := t.numeric(w)
 		return d, one(ok), ok
+	}
+	if ahead := slices.Index([]string{"", "завтра", "послезавтра"}, w); ahead > 0 {
+		return t.written.AddDate(0, 0, ahead), 1, false
+	}
+	if w == "tomorrow" {
+		return t.written.AddDate(0, 0, 1), 1, false
 	}
 	number := strings.TrimRight(w, "-гоеhtsrnd")
 	if m := t.month(i); m != 0 { // December 5, 2026
@@ -375,8 +417,8 @@ func (t dayText) numeric(w string) (time.Time, bool) {
 
 // weekdayOf recognises names of the days of the week, -1 for anything else. Sunday is 0.
 func weekdayOf(w string) int {
-	for d, names := range [][]string{{"sunday", "воскресенье", "вс"}, {"monday", "понедельник", "пн", "montag"}, {"tuesday", "вторник", "вт"}, {"wednesday", "среда", "среду", "ср"},
-		{"thursday", "четверг", "чт"}, {"friday", "пятница", "пятницу", "пт"}, {"saturday", "суббота", "субботу", "сб"}} {
+	for d, names := range [][]string{{"sunday", "воскресенье", "воскресенья", "вс"}, {"monday", "понедельник", "понедельника", "пн", "montag"}, {"tuesday", "вторник", "вторника", "вт"}, {"wednesday", "среда", "среды", "среду", "ср"},
+		{"thursday", "четверг", "четверга", "чт"}, {"friday", "пятница", "пятницы", "пятницу", "пт"}, {"saturday", "суббота", "субботы", "субботу", "сб"}} {
 		if slices.Contains(names, w) {
 			return d
 		}

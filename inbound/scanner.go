@@ -19,15 +19,17 @@ const (
 // scanner builds the tree of parts from a body that comes line by line, as parser.parse does from one that is there as a
 // whole: for the same small letter both give the same tree. It holds no more than the limits above allow.
 type scanner struct {
-	parser *parser
-	root   *entity
-	open   []*frame // the multiparts that the next line may belong to, outermost first
-	at     place
-	head   []byte // the header of the part that has begun, so far
-	begun  bool   // head has a line
-	leaf   *leaf
-	kept   int  // octets that all leaves hold
-	full   bool // too many parts: nothing more is looked at
+	parser  *parser
+	root    *entity
+	open    []*frame // the multiparts that the next line may belong to, outermost first
+	at      place
+	head    []byte // the header of the part that has begun, so far
+	begun   bool   // head has a line
+	leaf    *leaf
+	full    bool // too many parts: nothing more is looked at
+	depth   int  // of the part that holds the letter; 0 for the outermost
+	letters int  // how many letters lie around the one that it reads
+	shared  *shared
 }
 
 // place is where in a part the scanner is.
@@ -196,7 +198,10 @@ func emptyLine(b []byte) bool {
 // entity begins a part whose header is complete.
 func (s *scanner) entity(h header) {
 	s.at = nowhere
-	if s.parser.parts >= maxParts {
+	if s.letters > 0 {
+		s.shared.parts++
+	}
+	if s.parser.parts >= maxParts || s.shared.parts > maxParts {
 		s.parser.problem(problemParts)
 		s.full = true
 		return
@@ -208,9 +213,12 @@ func (s *scanner) entity(h header) {
 	e := s.parser.entity(h, parent)
 	if parent == nil {
 		s.root = e
+		if s.letters > 0 {
+			s.parser.hint = e.media.params["charset"]
+		}
 	}
 	if e.media.major() == "multipart" {
-		if len(s.open) < maxDepth {
+		if s.depth+len(s.open) < maxDepth {
 			s.at = preamble
 			s.open = append(s.open, &frame{e: e, boundary: e.media.params["boundary"]})
 			return
@@ -231,6 +239,9 @@ func (s *scanner) begin(e *entity) {
 		l.sum, l.keep = sha256.New(), maxKeptFile
 		if major == "message" || major == "text" {
 			l.keep = maxKeptOther
+		}
+		if isLetter(e.media.kind) {
+			l.letter = l.encloses()
 		}
 	case major == "message" || forMachines(e.media.kind):
 		l.keep = maxKeptOther
@@ -253,6 +264,7 @@ type leaf struct {
 	keep     int       // octets to be kept at most
 	sieve    *uuSieve  // nil unless it is plain text
 	partial  []byte    // a line for the sieve that is not complete
+	letter   *enclosed // nil unless it is a letter within the letter
 	midLine  bool      // the beginning of this line was too long to be looked at
 }
 
@@ -286,6 +298,9 @@ func (l *leaf) finish(atDelimiter bool) {
 		l.sieve.end()
 		l.e.within = l.sieve.found
 	}
+	if l.letter != nil {
+		l.letter.finish()
+	}
 	if l.sum != nil {
 		l.e.sum = hex.EncodeToString(l.sum.Sum(nil))
 	}
@@ -294,6 +309,10 @@ func (l *leaf) finish(atDelimiter bool) {
 // octets takes what the transfer encoding held.
 func (l *leaf) octets(b []byte) {
 	if len(b) == 0 {
+		return
+	}
+	if l.letter != nil {
+		l.letter.octets(b)
 		return
 	}
 	l.e.size += int64(len(b))
@@ -333,7 +352,7 @@ func (l *leaf) octets(b []byte) {
 
 // hold keeps octets within the limits.
 func (l *leaf) hold(b []byte) {
-	room := min(l.keep-len(l.e.body), maxKeptAll-l.s.kept)
+	room := min(l.keep-len(l.e.body), maxKeptAll-l.s.shared.kept)
 	if len(b) > room {
 		if l.sum == nil {
 			l.e.cut = true
@@ -341,5 +360,5 @@ func (l *leaf) hold(b []byte) {
 		b = b[:max(0, room)]
 	}
 	l.e.body = append(l.e.body, b...)
-	l.s.kept += len(b)
+	l.s.shared.kept += len(b)
 }

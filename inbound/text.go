@@ -17,10 +17,18 @@ type texter struct {
 	hint  string
 	limit int // octets that are wanted in all
 	left  int // octets that are still wanted
+	// unfold says that the words of letters within the letter are wanted where these stand.
+	unfold bool
 }
 
 func (t *texter) text(e *entity) string {
-	if t.left <= 0 || e.file {
+	if t.left <= 0 {
+		return ""
+	}
+	if t.unfold && e.inner != nil {
+		return t.enclosed(e.inner)
+	}
+	if e.file {
 		return ""
 	}
 	switch {
@@ -50,6 +58,15 @@ func (t *texter) plain(e *entity) string {
 	return s
 }
 
+// enclosed returns the words of a letter within the letter; it has a charset of its own.
+func (t *texter) enclosed(root *entity) string {
+	hint := t.hint
+	t.hint = root.media.params["charset"]
+	s := t.text(root)
+	t.hint = hint
+	return s
+}
+
 func (t *texter) took(s string) string {
 	t.left -= len(s)
 	return s
@@ -57,17 +74,31 @@ func (t *texter) took(s string) string {
 
 // all joins the texts of the parts. A report says it in its first part, the rest is for machines.
 func (t *texter) all(e *entity) string {
-	parts := e.children
-	if e.media.kind == "multipart/report" {
-		parts = parts[:min(1, len(parts))]
-	}
 	var out []string
-	for _, c := range parts {
-		if s := t.text(c); strings.TrimSpace(s) != "" {
+	for i, c := range e.children {
+		if i > 0 && e.media.kind == "multipart/report" && c.inner == nil {
+			continue
+		}
+		s := t.text(c)
+		if i == 0 && s == "" && e.media.kind == "multipart/report" && !c.file && strings.HasPrefix(c.media.kind, "message/") {
+			s = t.took(t.wordsOfReport(c))
+		}
+		if strings.TrimSpace(s) != "" {
 			out = append(out, s)
 		}
 	}
 	return strings.Join(out, "\n")
+}
+
+// wordsOfReport returns the words that a report says to people in a part that is declared for machines; "" when fields
+// stand there, as they should.
+func (t *texter) wordsOfReport(e *entity) string {
+	words := t.plain(e)
+	line, _, _ := strings.Cut(strings.TrimSpace(words), "\n")
+	if name, _, field := strings.Cut(line, ":"); field && fieldName([]byte(name)) {
+		return ""
+	}
+	return words
 }
 
 // alternative prefers plain text; only when there is none, or it is empty, anything else. See RFC 2046 section 5.1.4.

@@ -365,6 +365,7 @@ func ThreadedOf(header []byte, at time.Time) (l Threaded, ok bool) {
 	l.References, l.OtherIDs = references(r.h, l.ID), otherIDs(r.h, l.ID)
 	if v, has := r.h.first("date"); has {
 		if date, readable := parseDate(v); readable {
+			date = date.UTC()
 			l.At, r.letter.Date = date, &date
 		}
 		l.Print = fingerprint(r.letter, string(v), "")

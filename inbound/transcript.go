@@ -128,7 +128,7 @@ func weigh(line string, list []found, asked bool) int {
 		return addressed
 	case refusal(line) && len(list) >= 1 && list[0].start < 40:
 		return addressed
-	case before == "" || before == "smtp" || recipientLabel(before) || asked && len(before) <= 4:
+	case before == "" || before == "smtp" || recipientLabel(before) || asked && len(before) <= 4 || len(before) <= 80 && asksFor(before, false):
 		if after == "" || strings.IndexByte(":.,;-[(=", after[0]) >= 0 || asked || onDate(after) || failurePhrase(after) {
 			return listed
 		}

@@ -42,7 +42,7 @@ func readUpTo(src io.Reader, own Own, limit int64) (Facts, error) {
 	if len(r.h) == 0 && (bytes.IndexByte(head, 0) >= 0 || len(head) > 0 && !mostlyText(head)) {
 		return Facts{}, ErrNotLetter
 	}
-	s := scanner{parser: &parser{hint: r.hint}}
+	s := scanner{parser: &parser{hint: r.hint}, shared: &shared{}}
 	s.entity(r.h)
 	if len(r.h) == 0 { // what was taken for a header, but is none
 		r.problem(problemNoHeader)
@@ -69,7 +69,11 @@ func readUpTo(src io.Reader, own Own, limit int64) (Facts, error) {
 		r.content = string(w.lead)
 	}
 	r.letter.Problems = append(r.letter.Problems, s.parser.problems...)
+	if s.shared.cut {
+		r.problem(problemEnclosed)
+	}
 	f, err := r.facts()
+	f.Unfolded = r.unfolded(f)
 	if err == nil && f.Letter.Class != models.ClassPerson && !f.Letter.Class.AboutOurs() {
 		f.words() // whoever looks at a file wants to see them in a mailing as well
 	}

@@ -47,7 +47,11 @@ func sameAsRead(t *testing.T, name string, raw []byte) {
 		t.Errorf("%s: %v and %v", name, wantErr, gotErr)
 		return
 	}
-	got.Letter.Size = want.Letter.Size
+	got.Letter.Size, got.Unfolded = want.Letter.Size, Unfolded{}
+	got.Letter.Problems = slices.DeleteFunc(got.Letter.Problems, func(p string) bool { return p == problemEnclosed })
+	if len(got.Letter.Problems) == 0 {
+		got.Letter.Problems = want.Letter.Problems[:0:len(want.Letter.Problems)]
+	}
 	if len(got.Text) > maxText || len(want.Text) > maxText-4 {
 		return // only the limits differ
 	}
@@ -128,7 +132,7 @@ func TestTextsOfParts(t *testing.T) {
 		{"inline image", letter("multipart/related", part("Content-Type: text/html", "<p>hi"), part("Content-Type: image/png\r\nContent-ID: <x>", "123")), "hi", " image/png 3"},
 		{"a named text is a file", letter("multipart/mixed", part("", "hi"), part("Content-Type: text/plain; name=notes.txt", "notes")), "hi", "notes.txt text/plain 5"},
 		{"a named text alone is the letter", "From: a@b\r\nContent-Type: text/plain; name=x.txt\r\n\r\nhi", "hi", ""},
-		{"a letter within", letter("multipart/mixed", part("", "see"), part("Content-Type: message/rfc822", "Subject: x\r\n\r\ninner")), "see", " message/rfc822 19"},
+		{"a letter within", letter("multipart/mixed", part("", "see"), part("Content-Type: message/rfc822", "Subject: x\r\n\r\ninner")), "see", " message/rfc822 17"},
 		{"signed", letter("multipart/signed", part("Content-Type: text/plain", "words"), part("Content-Type: application/pkcs7-signature; name=smime.p7s", "x")), "words", "smime.p7s application/pkcs7-signature 1"},
 		{"calendar", letter("multipart/alternative", part("Content-Type: text/plain", "meet"), part("Content-Type: text/calendar", "BEGIN:VCALENDAR")), "meet", " text/calendar 15"},
 		{"soft break at the end", "From: a@b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nab=\r\nc=", "abc", ""},
@@ -374,8 +378,21 @@ func TestCorpusLetters(t *testing.T) {
 	}
 }
 
-// TestCorpusExpected compares with what others expect of labelled letters (their parser walks into letters within the
-// letter, and writes those anew: such letters are compared without them).
+// rewritten explains where the expected JSON cannot be met, because the program that made it changed what the letter says.
+var rewritten = map[string]string{
+	"plain_emails/raw_email6.eml":                                  "letters beyond ASCII were dropped",
+	"error_emails/content_transfer_encoding_plain.eml":             "letters beyond ASCII were dropped",
+	"plain_emails/raw_email_incorrect_header.eml":                  "a broken header line was taken for the start of the text",
+	"attachment_2_base64.eml":                                      "base64 was taken for the text of the enclosed letter",
+	"error_emails/missing_content_disposition.eml":                 "a file without a name was passed over",
+	"attachment_7bit.eml":                                          "header lines of the enclosed letter were folded anew",
+	"mime_emails/raw_email_with_mimepart_without_content_type.eml": "header lines of the enclosed letter were folded anew",
+	"multipart_report_emails/multi_address_bounce1.eml":            "header lines of the enclosed letter were folded anew",
+	"multipart_report_emails/multi_address_bounce2.eml":            "header lines of the enclosed letter were folded anew",
+	"multipart_report_emails/multipart_report_multiple_status.eml": "header lines of the enclosed letter were folded anew, its text is listed as a file too",
+}
+
+// TestCorpusExpected compares with what others expect of labelled letters, letters within the letter unfolded.
 func TestCorpusExpected(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(corpora, "mime_labelled", "expected.json"))
@@ -395,31 +412,30 @@ func TestCorpusExpected(t *testing.T) {
 	if err := json.Unmarshal(b, &expected); err != nil {
 		t.Fatal(err)
 	}
-	letters, texts, files := 0, 0, 0
+	var texts, files share
 	for name, want := range expected {
 		raw, err := os.ReadFile(filepath.Join(corpora, "mime_labelled", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		letters++
 		f := mustReadAll(t, string(raw))
-		if want.Text == "" || strings.Join(strings.Fields(want.Text), " ") == strings.Join(strings.Fields(f.Text), " ") {
-			texts++
-		} else {
-			t.Logf("%s: text %.80q, expected %.80q", name, f.Text, want.Text)
-		}
+		sameText := want.Text == "" || strings.Join(strings.Fields(want.Text), "") == strings.Join(strings.Fields(f.Unfolded.Text), "") // they join texts with nothing between
+		texts.count(sameText)
 		var list []string
 		for _, a := range want.Attachments {
 			list = append(list, fmt.Sprintf("%s %s %d", a.Filename, a.ContentType, a.Payload.Bytes))
 		}
-		if got := fileList(f); got == strings.Join(list, ", ") {
-			files++
-		} else {
-			t.Logf("%s: files %q, expected %q", name, got, list)
+		got := fileList(Facts{Attachments: f.Unfolded.Attachments})
+		sameFiles := got == strings.Join(list, ", ")
+		files.count(sameFiles)
+		if why := rewritten[name]; why != "" {
+			t.Logf("%s: %s", name, why)
+		} else if !sameText || !sameFiles {
+			t.Errorf("%s: text %.80q, files %q; expected %.80q, %q", name, f.Unfolded.Text, got, want.Text, list)
 		}
 	}
-	t.Logf("%d letters: %d texts and %d lists of files are equal", letters, texts, files)
-	if texts < 70 || files < 74 {
+	t.Logf("%d letters: texts equal %s, lists of files equal %s", len(expected), texts, files)
+	if texts.part < 77 || files.part < 75 {
 		t.Error("fewer than there were")
 	}
 }

@@ -201,6 +201,13 @@ func (t *Texts) Time(at time.Time) string {
 	return at.In(t.zone).Format("2006-01-02 15:04")
 }
 
+// In returns the same texts with instants shown in another zone.
+func (t *Texts) In(zone *time.Location) *Texts {
+	other := *t
+	other.zone = zone
+	return &other
+}
+
 // Zone returns the zone in which instants are shown.
 func (t *Texts) Zone() *time.Location { return t.zone }
 

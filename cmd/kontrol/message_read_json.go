@@ -102,9 +102,9 @@ func readJSONOf(file string, number int, f inbound.Facts) readJSON {
 	l := f.Letter
 	j := readJSON{File: file, Number: number, MessageID: l.MessageID, InReplyTo: f.InReplyTo, References: list(f.References),
 		From: personJSON{l.FromAddress, l.FromName}, To: list(l.To), Cc: list(l.Cc), Subject: l.Subject, BaseSubject: l.BaseSubject,
-		Date: stamp(l.Date), Class: string(l.Class), Text: f.Text, ReplyText: f.ReplyText, Signature: f.Signature,
+		Date: writtenAt(f.Written), Class: string(l.Class), Text: f.Unfolded.Text, ReplyText: f.ReplyText, Signature: f.Signature,
 		Attachments: []attachmentJSON{}, Named: namedJSONOf(f.Named), Problems: list(l.Problems)}
-	for _, a := range f.Attachments {
+	for _, a := range f.Unfolded.Attachments {
 		j.Attachments = append(j.Attachments, attachmentJSON(a))
 	}
 	if f.AutoReply != nil {
@@ -135,6 +135,15 @@ func namedJSONOf(n inbound.Named) namedJSON {
 	return j
 }
 
+// writtenAt writes the instant of a letter with the offset that the letter gives; nil for none.
+func writtenAt(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.Format(time.RFC3339)
+	return &s
+}
+
 // dayOf writes a calendar date; nil for none.
 func dayOf(t *time.Time) *string {
 	if t == nil {
@@ -160,9 +169,9 @@ func (o *output) jsonLine(v any) error {
 func (c *cli) showRead(file string, f inbound.Facts) error {
 	l := f.Letter
 	c.out.line(c.out.paint(paintBold, c.subject(l)))
-	date := ""
-	if l.Date != nil {
-		date = c.texts.Time(*l.Date)
+	date := c.texts.Time(f.Written)
+	if _, err := c.config(); err != nil { // nobody said where the reader is: the writer's own time
+		date = c.texts.In(f.Written.Location()).Time(f.Written)
 	}
 	from := l.FromAddress
 	if l.FromName != "" {
@@ -179,7 +188,7 @@ func (c *cli) showRead(file string, f inbound.Facts) error {
 			rows = append(rows, [2]string{text("recipient"), strings.Join(strings.Fields(strings.Join([]string{r.Address, r.Action, r.Status, r.Reason}, " ")), ", ")})
 		}
 	}
-	for _, a := range f.Attachments {
+	for _, a := range f.Unfolded.Attachments {
 		name := a.Name
 		if name == "" {
 			name = text("no_name")
@@ -195,7 +204,7 @@ func (c *cli) showRead(file string, f inbound.Facts) error {
 	}
 	words, signature := f.ReplyText, f.Signature
 	if strings.TrimSpace(words) == "" {
-		words = f.Text
+		words = f.Unfolded.Text
 	}
 	if strings.TrimSpace(words) != "" {
 		c.out.line()
