@@ -57,6 +57,11 @@ func (q *Queries) ClientsByDomains(ctx context.Context, domains []string) (map[s
 	return out, failed("read clients by domain", err)
 }
 
+// pointKinds are all kinds. A query by value names them too: the index begins with them.
+func pointKinds() []models.ContactPointKind {
+	return []models.ContactPointKind{models.PointEmail, models.PointPhone}
+}
+
 // Client returns the client with everything that belongs to it, or models.ErrNotFound.
 func (q *Queries) Client(ctx context.Context, id int64) (ClientCard, error) {
 	cards, err := q.Clients(ctx, []int64{id})
@@ -394,7 +399,7 @@ func (tx *Tx) pointsTaken(ctx context.Context, card ClientCard) error {
 		}
 	}
 	found, err := findIn[models.ContactPoint](tx.on(ctx), "value", storableAll(values), func(g *gorm.DB) *gorm.DB {
-		return g.Preload("Contact.Client")
+		return g.Where("kind IN ?", pointKinds()).Preload("Contact.Client")
 	})
 	if err != nil {
 		return failed("look for contact points", err)

@@ -48,6 +48,12 @@ func (tx *Tx) ImportClients(ctx context.Context, cards []ClientCard, merge []Mer
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return nil, failed("import clients", err)
 	}
+	if tx.db.dialect == dialectPostgres {
+		// The tables grow from nothing while the statements are prepared: a plan that was made at first reads them whole for ever.
+		if err := tx.on(ctx).Exec("SET LOCAL plan_cache_mode = force_custom_plan").Error; err != nil {
+			return nil, failed("import clients", err)
+		}
+	}
 	im := &importer{tx: tx, merge: merge, actor: actor, results: make([]Imported, len(cards)), touched: map[int64]bool{}}
 	for _, c := range cards {
 		im.cards = append(im.cards, normalCard(c))
@@ -153,7 +159,7 @@ func (im *importer) loadReach(ctx context.Context, domains, points []string) (id
 		ids = append(ids, row.ClientID)
 	}
 	rows, err := findIn[models.ContactPoint](im.tx.on(ctx), "value", storableAll(points), func(g *gorm.DB) *gorm.DB {
-		return g.Preload("Contact")
+		return g.Where("kind IN ?", pointKinds()).Preload("Contact")
 	})
 	for _, p := range rows {
 		im.points[pointKey{p.Kind, p.Value}] = p.Contact.ClientID
