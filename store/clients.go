@@ -241,6 +241,7 @@ func (f ClientFilter) where(q *Queries, g *gorm.DB) *gorm.DB {
 // domain, an address or a phone belongs to a client already, nothing is stored and it returns models.ErrDuplicate with a
 // phrase that says which one and whose.
 func (tx *Tx) CreateClient(ctx context.Context, c *ClientCard, actor string) error {
+	ctx = tx.free(ctx)
 	card := normalCard(*c)
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return failed("create client", err)

@@ -45,6 +45,7 @@ type Imported struct {
 // What of the cards of one call names the same client must have been put together before; doing it all again changes
 // nothing. The result has one entry for each card.
 func (tx *Tx) ImportClients(ctx context.Context, cards []ClientCard, merge []MergeKey, actor string) ([]Imported, error) {
+	ctx = tx.free(ctx)
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return nil, failed("import clients", err)
 	}
@@ -85,6 +86,7 @@ type importer struct {
 	stored    map[int64]ClientCard
 	touched   map[int64]bool
 	forgotten map[string]string
+	others    map[int64]models.Phrase // stored clients that the one who imports may not change, and why
 }
 
 type pointKey struct {
@@ -121,11 +123,26 @@ func (im *importer) load(ctx context.Context) error {
 		return err
 	}
 	cards, err := im.tx.Clients(ctx, append(ids, more...))
+	if err != nil {
+		return err
+	}
 	im.stored = make(map[int64]ClientCard, len(cards))
+	known := make([]int64, 0, len(cards))
 	for _, c := range cards {
 		im.stored[c.ID] = c
+		known = append(known, c.ID)
 	}
-	return err
+	others, err := im.tx.others(ctx, "clients", known)
+	if err != nil {
+		return err
+	}
+	im.others = make(map[int64]models.Phrase, len(others))
+	for _, id := range others {
+		if im.others[id], err = im.tx.whoseClient(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (im *importer) loadClients(ctx context.Context, inns, keys []string) (ids []int64, err error) {
@@ -181,6 +198,10 @@ func (im *importer) one(ctx context.Context, i int) error {
 		return nil
 	}
 	if res.Reason = im.conflict(i, id); !res.Reason.IsZero() {
+		return nil
+	}
+	if p, ok := im.others[id]; ok {
+		res.Reason = p
 		return nil
 	}
 	if id == 0 {

@@ -79,6 +79,10 @@ func forgetHash(key []byte, value string) string {
 
 // Remember takes values off the list of forgotten ones: the person has come back by himself. It returns how many were on it.
 func (tx *Tx) Remember(ctx context.Context, values []string) (int, error) {
+	ctx, err := tx.mayChange(ctx, touched{department: true})
+	if err != nil {
+		return 0, err
+	}
 	key, err := tx.forgetKey(ctx)
 	if err != nil || key == nil || len(values) == 0 {
 		return 0, err
@@ -223,6 +227,10 @@ var ErrForgotten = errors.New("client is forgotten already")
 //
 // In the files of the database the old words are still to be found until DB.Scrub has been called after the commit.
 func (tx *Tx) ForgetClient(ctx context.Context, f Forgetting) (models.ForgetAct, error) {
+	ctx, err := tx.mayChange(ctx, touched{department: true})
+	if err != nil {
+		return models.ForgetAct{}, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return models.ForgetAct{}, failed("forget client", err)
 	}

@@ -82,7 +82,11 @@ func (q *Queries) ProposalOf(ctx context.Context, letterID int64) (models.Propos
 
 // SettleProposals ends what is proposed about the letter: the person has decided.
 func (tx *Tx) SettleProposals(ctx context.Context, letterID int64, actor string) error {
-	err := tx.on(ctx).Model(&models.Proposal{}).Where("letter_id = ? AND settled_at IS NULL", letterID).
+	ctx, err := tx.mayChange(ctx, touched{letters: []int64{letterID}})
+	if err != nil {
+		return err
+	}
+	err = tx.on(ctx).Model(&models.Proposal{}).Where("letter_id = ? AND settled_at IS NULL", letterID).
 		Updates(map[string]any{"settled_at": tx.now(), "settled_by": actor}).Error
 	return failed("settle proposals", err)
 }

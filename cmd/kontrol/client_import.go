@@ -216,7 +216,7 @@ func (c *cli) storeClients(ctx context.Context, f importing, table *deals.Table,
 	}
 	err := c.forChange(ctx, f.dry, func(db *store.DB) error {
 		if f.dry {
-			return inTx(ctx, db, true, func(tx *store.Tx) error {
+			return c.inTx(ctx, db, true, func(tx *store.Tx) error {
 				total = imported{}
 				return read(func(batch []deals.ClientRow) error {
 					done, err := c.storeBatch(ctx, tx, f, batch)
@@ -227,7 +227,7 @@ func (c *cli) storeClients(ctx context.Context, f importing, table *deals.Table,
 		}
 		return read(func(batch []deals.ClientRow) error {
 			var done imported
-			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
+			err := c.inTx(ctx, db, false, func(tx *store.Tx) (err error) {
 				done, err = c.storeBatch(ctx, tx, f, batch)
 				return err
 			})
