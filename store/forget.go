@@ -348,6 +348,7 @@ func (tx *Tx) eraseClient(ctx context.Context, f Forgetting) error {
 	}
 	id, now := f.ClientID, tx.now()
 	list := []statement{
+		{`DELETE FROM dismissed_senders WHERE address IN (SELECT value FROM contact_points WHERE contact_id IN (SELECT id FROM contacts WHERE client_id = ?))`, []any{id}},
 		{`DELETE FROM contact_points WHERE contact_id IN (SELECT id FROM contacts WHERE client_id = ?)`, []any{id}},
 		{`UPDATE links SET evidence = '' WHERE client_id = ?`, []any{id}},
 		{`UPDATE client_owners SET comment = '' WHERE client_id = ?`, []any{id}},

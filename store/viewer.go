@@ -117,6 +117,7 @@ func sights(people string) map[string]string {
 		"change clients": in("clients.id", near), "change deals": in("deals.id", deals),
 		"change letters": in("letters.id", letters) + ` AND letters.id NOT IN (` + tied + ` AND client_id NOT IN (` + near + `)
 			AND (deal_id IS NULL OR deal_id NOT IN (` + deals + `)))`,
+		"dismissed_senders": in("dismissed_senders.address", `SELECT proposals.key FROM proposals WHERE kind = 'client' AND letter_id IN (`+letters+`)`),
 		"events": or("events.client_id", clients) + ` AND ` + or("events.deal_id", deals) + ` AND ` + or("events.letter_id", letters) +
 			` AND ` + or("events.mailbox_id", `SELECT id FROM mailboxes WHERE manager_id IS NULL OR manager_id IN (`+people+`)`),
 	}
