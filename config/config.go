@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type Config struct {
 	Triage          Triage            `toml:"triage"`
 	Private         Private           `toml:"private"`
 	Clients         Clients           `toml:"clients"`
+	Payments        Payments          `toml:"payments"`
 	Log             Log               `toml:"log"`
 
 	file     string // as given to Load
@@ -136,6 +138,32 @@ type Clients struct {
 	Visibility Visibility `toml:"visibility"`
 	ClaimLimit int        `toml:"claim_limit"` // how many clients a manager may have claimed at a time; 0: no limit
 	ClaimFor   Duration   `toml:"claim_for"`   // how long a claim holds
+}
+
+// Payments says how money that comes in is booked.
+type Payments struct {
+	SameSum bool   `toml:"same_sum"` // book without asking what fits the payer's only open invoice of that sum, though none is named
+	WonWhen string `toml:"won_when"` // "paid" or "prepaid N%": how much of a deal's invoices must be paid for it to be won
+}
+
+// WonPercent returns the share of WonWhen, 1 to 100.
+func (p Payments) WonPercent() int {
+	share, ok := wonShare(p.WonWhen)
+	if !ok {
+		return 100
+	}
+	return share
+}
+
+// wonShare reads WonWhen; "" is "paid".
+func wonShare(s string) (int, bool) {
+	s = strings.ToLower(strings.Join(strings.Fields(s), " "))
+	if s == "" || s == "paid" {
+		return 100, true
+	}
+	number, ok := strings.CutPrefix(s, "prepaid ")
+	share, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(number, "%")))
+	return share, ok && err == nil && share >= 1 && share <= 100
 }
 
 // LogFormat is how log lines look.

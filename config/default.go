@@ -20,9 +20,10 @@ func Default() *Config {
 			FolderNames:    FolderNames{Processed: "Обработанные письма", Control: "На контроле", Private: "Команды/Личное"},
 			WithoutUIDPlus: Refuse,
 		},
-		Triage:  Triage{FirstLook: Duration(30 * 24 * time.Hour)},
-		Clients: Clients{Visibility: SeeOwn, ClaimLimit: 50, ClaimFor: Duration(14 * 24 * time.Hour)},
-		Log:     Log{Level: "info", Format: LogAuto},
+		Triage:   Triage{FirstLook: Duration(30 * 24 * time.Hour)},
+		Payments: Payments{WonWhen: "paid"},
+		Clients:  Clients{Visibility: SeeOwn, ClaimLimit: 50, ClaimFor: Duration(14 * 24 * time.Hour)},
+		Log:      Log{Level: "info", Format: LogAuto},
 	}
 }
 

@@ -43,6 +43,9 @@ func (c *checker) all() {
 	if span := c.cfg.Clients.ClaimFor; span.Std() > 20*366*24*time.Hour {
 		c.add("clients.claim_for", models.Say("config.too_long", "Value", span.String()))
 	}
+	if _, ok := wonShare(c.cfg.Payments.WonWhen); !ok {
+		c.add("payments.won_when", models.Say("config.won_when", "Value", c.cfg.Payments.WonWhen))
+	}
 	c.oneOf("log.level", c.cfg.Log.Level, levels())
 	c.oneOf("log.format", string(c.cfg.Log.Format), []string{string(LogText), string(LogJSON), string(LogAuto)})
 	c.ownFile()

@@ -119,6 +119,13 @@ const (
 	EventClientMerged      EventKind = "client.merged"
 	EventClientUnmerged    EventKind = "client.unmerged"
 	EventClientForgotten   EventKind = "client.forgotten"
+	EventInvoiceIssued     EventKind = "invoice.issued"
+	EventInvoiceCancelled  EventKind = "invoice.cancelled"
+	EventInvoiceSuperseded EventKind = "invoice.superseded"
+	EventInvoiceDeferred   EventKind = "invoice.deferred"
+	EventInvoicePaid       EventKind = "invoice.paid"
+	EventPaymentMatched    EventKind = "payment.matched"
+	EventPaymentUnmatched  EventKind = "payment.unmatched" // an allocation was taken back
 )
 
 // Event is something business-visible that happened. Events are only ever added. Reports are pure functions over them.

@@ -12,7 +12,7 @@ import (
 )
 
 // lockThreads is the advisory lock of PostgreSQL under which letters are put into threads.
-const lockThreads = 0x6b6f6e74726f6c02
+const lockThreads = 0x6b6f6e74726f6c04
 
 // LockThreads keeps every other transaction that calls it waiting until this one ends, in whatever process. A letter and
 // its answer that are taken in at the same time would otherwise not see one another, and never come together. SQLite has

@@ -321,6 +321,7 @@ func (tx *Tx) createContact(ctx context.Context, clientID int64, c *ContactCard)
 const (
 	lockClients     = 0x6b6f6e74726f6c01
 	lockDealNumbers = 0x6b6f6e74726f6c02
+	lockPayments    = 0x6b6f6e74726f6c05
 )
 
 // normalCard returns a copy with everything normalised and no IDs.

@@ -26,7 +26,7 @@ func Models() []any {
 		&models.Proposal{}, &models.LinkRule{}, &models.Secret{},
 		&models.ClientTag{}, &models.ClientField{}, &models.ClientNote{}, &models.ClientOwner{}, &models.Claim{},
 		&models.Absence{}, &models.ClientMerge{}, &models.ColumnMap{}, &models.ForgetAct{}, &models.ForgottenValue{},
-		&models.ForgetKey{}, &models.DismissedSender{},
+		&models.ForgetKey{}, &models.Invoice{}, &models.Payment{}, &models.Allocation{}, &models.DismissedSender{},
 	}
 }
 

@@ -357,6 +357,8 @@ func (tx *Tx) eraseClient(ctx context.Context, f Forgetting) error {
 		{`UPDATE events SET text = ? WHERE client_id = ? OR deal_id IN (SELECT id FROM deals WHERE client_id = ?)`, []any{said, id, id}},
 		{`UPDATE stage_changes SET reason = '' WHERE deal_id IN (SELECT id FROM deals WHERE client_id = ?)`, []any{id}},
 		{`UPDATE deals SET title = ?, next_action = '', lost_reason = '' WHERE client_id = ?`, []any{f.Pseudonym, id}},
+		{`UPDATE invoices SET comment = '' WHERE client_id = ?`, []any{id}},
+		{`UPDATE payments SET payer_name = ?, payer_inn = '', payer_account = '', purpose = '', why = '' WHERE client_id = ?`, []any{f.Pseudonym, id}},
 		{`UPDATE clients SET name = ?, name_key = ?, inn = NULL, kpp = '', comment = '', temperature = '', forgotten_at = ?, updated_at = ? WHERE id = ?`,
 			[]any{f.Pseudonym, names.Key(f.Pseudonym), now, now, id}},
 	}

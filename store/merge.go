@@ -14,7 +14,7 @@ import (
 // tables that are missing here.
 func clientTables() []string {
 	return []string{"contacts", "client_domains", "client_notes", "client_owners", "claims", "deals", "links", "events",
-		"client_tags", "client_fields", "proposals", "link_rules"}
+		"client_tags", "client_fields", "proposals", "link_rules", "invoices", "payments"}
 }
 
 // moved is what a merge has changed, so that it can be taken back.

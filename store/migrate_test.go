@@ -119,6 +119,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		must(t, db.GrantOAuthToken(t.Context(), &models.OAuthToken{Address: "maria@firma.example", Refresh: "sealed"}))
 		teach(t, db)
 		keepClients(t, db)
+		payInvoice(t, db)
 		noEmptyTable(t, db)
 		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 			backups, err := filepath.Glob(path + ".backup-v1-????????-??????")

@@ -118,10 +118,12 @@ func sights(people string) map[string]string {
 		"change letters": in("letters.id", letters) + ` AND letters.id NOT IN (` + tied + ` AND client_id NOT IN (` + near + `)
 			AND (deal_id IS NULL OR deal_id NOT IN (` + deals + `)))`,
 		"dismissed_senders": in("dismissed_senders.address", `SELECT proposals.key FROM proposals WHERE kind = 'client' AND letter_id IN (`+letters+`)`),
+		"payments":          in("payments.client_id", clients),
+		"allocations":       in("allocations.invoice_id", `SELECT id FROM invoices WHERE client_id IN (`+clients+`)`),
 		"events": or("events.client_id", clients) + ` AND ` + or("events.deal_id", deals) + ` AND ` + or("events.letter_id", letters) +
 			` AND ` + or("events.mailbox_id", `SELECT id FROM mailboxes WHERE manager_id IS NULL OR manager_id IN (`+people+`)`),
 	}
-	for _, table := range []string{"contacts", "client_domains", "client_tags", "client_fields", "client_notes", "client_owners", "claims", "link_rules"} {
+	for _, table := range []string{"contacts", "client_domains", "client_tags", "client_fields", "client_notes", "client_owners", "claims", "link_rules", "invoices"} {
 		all[table] = in(table+".client_id", clients)
 	}
 	for _, table := range []string{"locations", "letter_references", "decisions", "filings", "proposals"} {

@@ -157,6 +157,8 @@ func (c *cli) finish(err error) int {
 		return exitDone
 	case errors.Is(err, errWarned):
 		return exitWarnings
+	case errors.Is(err, errRefused):
+		return exitFailed
 	case errors.Is(err, context.Canceled):
 		c.complain(c.Text("cli.error.interrupted"))
 		return exitFailed

@@ -12,34 +12,7 @@ import (
 const nbsp = "\u00a0"
 
 // showMoney writes a sum as people here do: 120 000,00 ₽, with no-break spaces.
-func showMoney(m models.Money) string {
-	minus, minor := "", uint64(m.Minor)
-	if m.Minor < 0 {
-		minus, minor = "−", uint64(-(m.Minor+1))+1
-	}
-	digits := strconv.FormatUint(minor/100, 10)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteString(nbsp)
-		}
-		b.WriteRune(d)
-	}
-	kopecks := strconv.FormatUint(minor%100, 10)
-	if len(kopecks) == 1 {
-		kopecks = "0" + kopecks
-	}
-	sign := m.Currency
-	switch m.Currency {
-	case "", "RUB":
-		sign = "₽"
-	case "USD":
-		sign = "$"
-	case "EUR":
-		sign = "€"
-	}
-	return minus + b.String() + "," + kopecks + nbsp + sign
-}
+func showMoney(m models.Money) string { return m.String() }
 
 // exponents are the short words for powers of ten that people add to a sum, longest first.
 var exponents = []struct {

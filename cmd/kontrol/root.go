@@ -35,7 +35,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetHelpCommand(c.helpCommand(root))
 	c.add(root, groupStart, c.checkCommand(), c.runCommand(), c.demoCommand())
 	c.add(root, groupMail, c.statusCommand(), c.mailboxCommand(), c.messageCommand())
-	c.add(root, groupClients, c.clientCommand(), c.dealCommand(), c.managerCommand())
+	c.add(root, groupClients, c.clientCommand(), c.dealCommand(), c.invoiceCommand(), c.paymentCommand(), c.managerCommand())
 	c.add(root, groupCare, c.dbCommand(), c.versionCommand(), c.completionCommand(root))
 	return root
 }
