@@ -247,6 +247,9 @@ func (in *Intake) commit(ctx context.Context, set *Settings, mailbox int64, lett
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
+		if err := w.noteReach(ctx); err != nil {
+			return err
+		}
 		if err := w.decideTouched(ctx); err != nil {
 			return err
 		}
@@ -281,6 +284,9 @@ type work struct {
 	copies  map[int64][]models.Location
 	filings map[int64][]models.Filing
 	resets  map[int64][]time.Time // by folder
+
+	dead  []store.DeadAddress // that reports of non-delivery name
+	wrote []string            // addresses from which people have written
 
 	letters   map[int64]bool // letters whose threads are to be decided anew
 	threads   map[int64]bool

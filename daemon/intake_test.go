@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,12 +19,7 @@ import (
 func each(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	t.Parallel()
-	storetest.EachURL(t, func(t *testing.T, url string) {
-		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-			writeMigrated(t, path)
-		}
-		f(t, newHouse(t, url))
-	})
+	storetest.EachMigrated(t, func(t *testing.T, url string) { f(t, newHouse(t, url)) })
 }
 
 // migrated is a SQLite database with the schema and nothing in it. To copy one is much faster than to make one.

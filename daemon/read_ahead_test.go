@@ -12,7 +12,7 @@ import (
 // Letters are understood before it is their turn. When the settings change meanwhile, the new ones count.
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
-	storetest.EachURL(t, func(t *testing.T, url string) {
+	storetest.EachMigrated(t, func(t *testing.T, url string) {
 		h := newHouse(t, url)
 		before := h.set
 		before.Own = inbound.NewOwn(nil, []string{"client.example"})

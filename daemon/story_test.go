@@ -247,7 +247,7 @@ func TestStoryInBatches(t *testing.T) {
 	}
 	for _, size := range []int{1, 50, 500} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			storetest.EachURL(t, func(t *testing.T, url string) {
+			storetest.EachMigrated(t, func(t *testing.T, url string) {
 				if size == 1 && (strings.HasPrefix(url, "sqlite") || testing.Short()) {
 					t.Skip("told already, or too slow")
 				}

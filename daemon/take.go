@@ -197,6 +197,7 @@ func (w *work) takeLetter(ctx context.Context, f models.Folder, facts inbound.Fa
 	w.dir.joined(letter, links)
 	w.suggest(letter, found.Proposals)
 	w.introduce(f, letter)
+	w.reach(letter, facts)
 	return letter, nil
 }
 

@@ -1,7 +1,6 @@
 package deals
 
 import (
-	"io"
 	"slices"
 	"strings"
 
@@ -37,41 +36,29 @@ type ContactRow struct {
 
 // RowError says what is wrong with a line, or with the file when Line is 0.
 type RowError struct {
-	Line  int
-	Value string        // the words at fault; "" when something is missing
-	Text  models.Phrase // for people; names the words, not the line
-	Kept  bool          // only a warning: the line was taken in
-}
-
-// ParseClients reads a table of clients: XLSX, or text in UTF-8 (with or without a byte order mark), UTF-16 with one, or windows-1251;
-// columns divided by semicolon, comma or tab; titles in the first line, in Russian or English, in any order. A line with
-// a mistake is reported and left out, the others are kept; lines with one INN, or one name where the INN does not say
-// otherwise, make one client. It never asks what is stored already: that is the caller's part. A file above 16 MiB is refused, and
-// after a hundred unclosed quotation marks the rest is not read.
-func ParseClients(r io.Reader) ([]ClientRow, []RowError) {
-	t, problems := OpenTable(r, "")
-	if t == nil {
-		return nil, problems
-	}
-	p := t.Clients(ReadOptions{})
-	return p.Clients, p.Problems
+	Line   int
+	Column string        // the title of the column at fault; "" when it is none, or several
+	Value  string        // the words at fault; "" when something is missing
+	Text   models.Phrase // for people; names the words, not the line
+	Kept   bool          // only a warning: the line was taken in
 }
 
 // rowReader collects one line.
 type rowReader struct {
 	row     ClientRow
 	contact ContactRow
+	column  string // the title of the one that is being read
 	errs    []RowError
 }
 
 func (r *rowReader) wrong(value string, kept bool, text models.Phrase) {
-	r.errs = append(r.errs, RowError{Line: r.row.Line, Value: value, Kept: kept, Text: text})
+	r.errs = append(r.errs, RowError{Line: r.row.Line, Column: r.column, Value: value, Kept: kept, Text: text})
 }
 
 func readRow(rec record, uses []use) (ClientRow, []RowError) {
 	r := &rowReader{row: ClientRow{Line: rec.line, Lines: []int{rec.line}}, contact: ContactRow{Line: rec.line}}
 	for i, field := range rec.fields {
-		value := strings.Join(strings.Fields(field), " ")
+		value := cellText(field)
 		if value == "" {
 			continue
 		}
@@ -79,7 +66,9 @@ func readRow(rec record, uses []use) (ClientRow, []RowError) {
 			r.wrong(value, false, models.Say("deals.import.extra", "Value", value))
 			continue
 		}
+		r.column = uses[i].title
 		r.cell(uses[i], value)
+		r.column = ""
 	}
 	if r.row.Name == "" {
 		r.wrong("", false, models.Say("deals.import.no_name"))
@@ -89,6 +78,9 @@ func readRow(rec record, uses []use) (ClientRow, []RowError) {
 	}
 	return r.row, r.errs
 }
+
+// cellText is what a cell says, on one line.
+func cellText(field string) string { return strings.Join(strings.Fields(field), " ") }
 
 func (r *rowReader) cell(u use, value string) {
 	switch u.kind {
@@ -144,17 +136,26 @@ func TemperatureOf(word string) (models.Temperature, bool) {
 }
 
 func (r *rowReader) inn(value string) {
-	inn := strings.Trim(strings.ReplaceAll(value, " ", ""), "'`’")
-	zero := "0" + inn
+	inn, mended, ok := cellINN(value)
 	switch {
-	case ValidINN(inn):
-		r.row.INN = inn
-	case ValidINN(zero):
-		r.row.INN = zero
-		r.wrong(value, true, models.Say("deals.import.inn_zero", "Value", value, "Fixed", zero))
-	default:
+	case !ok:
 		r.wrong(value, false, models.Say("deals.import.inn", "Value", value))
+	case mended:
+		r.wrong(value, true, models.Say("deals.import.inn_zero", "Value", value, "Fixed", inn))
 	}
+	r.row.INN = inn
+}
+
+// cellINN reads an INN. A zero that a spreadsheet has taken off its front is put back: then it is mended.
+func cellINN(value string) (inn string, mended, ok bool) {
+	inn = strings.Trim(strings.ReplaceAll(value, " ", ""), "'`’")
+	switch zero := "0" + inn; {
+	case ValidINN(inn):
+		return inn, false, true
+	case ValidINN(zero):
+		return zero, true, true
+	}
+	return "", false, false
 }
 
 func (r *rowReader) kpp(value string) {

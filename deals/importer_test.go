@@ -1,9 +1,10 @@
 package deals_test
 
 import (
-	"kontrol/names"
-
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"kontrol/deals"
 	"kontrol/locale"
+	"kontrol/names"
 )
 
 // table writes clients as text: name|inn|kpp|domains|manager|comment: contact (emails; phones).
@@ -59,6 +61,25 @@ const sound = "Название;ИНН;КПП;E-mail;Телефон;Контак
 const soundTable = "ООО «Ромашка»|7707083893|770701001|romashka.ru|anna@our.ru|ждёт, звонить утром: Иван Петров  (ivan@romashka.ru buh@romashka.ru; +79123456789)\n" +
 	"ИП Ёлкин|500100732259||||:   (elkin@mail.ru; )\n"
 
+// parse reads a table at once, the clients by their first line.
+func parse(in io.ReadSeeker, o deals.ReadOptions) ([]deals.ClientRow, []deals.RowError) {
+	t, problems := deals.OpenTable(in, "")
+	if t == nil {
+		return nil, problems
+	}
+	s := t.Survey(o)
+	var rows []deals.ClientRow
+	more, err := t.Clients(s, func(c deals.ClientRow, _ int) error {
+		rows = append(rows, c)
+		return nil
+	})
+	if err = errors.Join(err, t.Close()); err != nil {
+		panic(err)
+	}
+	slices.SortFunc(rows, func(a, b deals.ClientRow) int { return a.Line - b.Line })
+	return rows, append(s.Problems, more...)
+}
+
 func TestParseClientsEncodings(t *testing.T) {
 	t.Parallel()
 	cp1251, err := charmap.Windows1251.NewEncoder().String(sound)
@@ -76,7 +97,7 @@ func TestParseClientsEncodings(t *testing.T) {
 		"comma": strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(sound, "ждёт, звонить утром", `"ждёт, звонить утром"`),
 			"ivan@romashka.ru, buh", `ivan@romashka.ru buh`), ";", ","),
 	} {
-		rows, problems := deals.ParseClients(strings.NewReader(text))
+		rows, problems := parse(strings.NewReader(text), deals.ReadOptions{})
 		if got := table(rows); got != soundTable || len(problems) > 0 {
 			t.Errorf("%s: got\n%s%s", name, got, told(t, problems))
 		}
@@ -170,7 +191,7 @@ func TestParseClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rows, problems := deals.ParseClients(strings.NewReader(tc.in))
+			rows, problems := parse(strings.NewReader(tc.in), deals.ReadOptions{})
 			if got := table(rows); got != tc.rows {
 				t.Errorf("rows: got\n%swant\n%s", got, tc.rows)
 			}
@@ -181,17 +202,28 @@ func TestParseClients(t *testing.T) {
 	}
 }
 
-type brokenReader struct{}
+type brokenReader struct{ size int64 }
 
-func (brokenReader) Read([]byte) (int, error) { return 0, os.ErrPermission }
+func (brokenReader) Read([]byte) (int, error)         { return 0, os.ErrPermission }
+func (b brokenReader) Seek(int64, int) (int64, error) { return b.size, nil }
+
+// largeText is a text that only says how large it is.
+type largeText struct{ *strings.Reader }
+
+func (l largeText) Seek(at int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return 300 << 20, nil
+	}
+	return l.Reader.Seek(at, whence)
+}
 
 func TestParseClientsUnreadable(t *testing.T) {
 	t.Parallel()
-	rows, problems := deals.ParseClients(brokenReader{})
+	rows, problems := parse(brokenReader{}, deals.ReadOptions{})
 	if len(rows) > 0 || len(problems) != 1 || problems[0].Kept || problems[0].Text.ID != "deals.import.unreadable" {
 		t.Errorf("got %v, %v", rows, problems)
 	}
-	rows, problems = deals.ParseClients(strings.NewReader("название\n" + strings.Repeat("a", 17<<20)))
+	rows, problems = parse(largeText{strings.NewReader("название\n")}, deals.ReadOptions{})
 	if len(rows) > 0 || len(problems) != 1 || problems[0].Text.ID != "deals.import.too_large" {
 		t.Errorf("got %d rows, %d problems", len(rows), len(problems))
 	}
@@ -204,7 +236,7 @@ func FuzzParseClients(f *testing.F) {
 	f.Add([]byte("sep=,\nname,email\n\"a,b\n\"\"\"c\",d@e.ru\n"))
 	f.Add([]byte("\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5;\xcf\xee\xf7\xf2\xe0\n\"x;\n\"y;\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		rows, problems := deals.ParseClients(strings.NewReader(string(b)))
+		rows, problems := parse(bytes.NewReader(b), deals.ReadOptions{})
 		seen := map[string]bool{}
 		once := func(kind, v string) {
 			if seen[kind+v] {

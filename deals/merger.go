@@ -1,20 +1,35 @@
 package deals
 
 import (
+	"hash/maphash"
 	"slices"
+	"strings"
 
 	"kontrol/models"
 	"kontrol/names"
 )
 
-// merger puts the lines of a table together into clients and finds what contradicts itself.
+// merger puts the lines of a table together into clients and finds what contradicts itself. Of a client that no further
+// line can concern only what the lines of others may contradict stays.
 type merger struct {
-	clients []ClientRow
+	clients []held
 	byINN   map[string]int   // index into clients
 	byName  map[string][]int // by names.Key
 	emails  map[string]place
 	phones  map[string]place
 	domains map[string]place
+
+	last   *lastLines
+	ending map[int][]int     // clients by the line after which they may be complete
+	titles map[column]string // the first of each kind
+}
+
+// held is a client of the table.
+type held struct {
+	line      int
+	name, inn string
+	until     int        // the last line that may concern it
+	row       *ClientRow // nil when it was given away
 }
 
 // place is where a value was seen first.
@@ -23,11 +38,44 @@ type place struct {
 	line   int
 }
 
-func newMerger() *merger {
-	return &merger{
+func newMerger(last *lastLines, uses []use) *merger {
+	m := &merger{
 		byINN: map[string]int{}, byName: map[string][]int{},
 		emails: map[string]place{}, phones: map[string]place{}, domains: map[string]place{},
+		last: last, ending: map[int][]int{}, titles: map[column]string{},
 	}
+	for _, u := range uses {
+		if _, ok := m.titles[u.kind]; !ok {
+			m.titles[u.kind] = u.title
+		}
+	}
+	return m
+}
+
+// complete gives away the clients that no line after this one can concern.
+func (m *merger) complete(line int) []ClientRow {
+	var out []ClientRow
+	for _, at := range m.ending[line] {
+		if c := &m.clients[at]; c.row != nil && c.until == line {
+			out = append(out, *c.row)
+			c.row = nil
+		}
+	}
+	delete(m.ending, line)
+	return out
+}
+
+// expect notes until which line a client may get more.
+func (m *merger) expect(at int) {
+	c := &m.clients[at]
+	if until := max(m.last.ofName(c.name), m.last.ofINN(c.inn)); until != c.until {
+		c.until = until
+		m.ending[until] = append(m.ending[until], at)
+	}
+}
+
+func (m *merger) wrong(row ClientRow, kind column, value string, kept bool, text models.Phrase) RowError {
+	return RowError{Line: row.Line, Column: m.titles[kind], Value: value, Kept: kept, Text: text}
 }
 
 // add takes one sound line in, or says why it contradicts an earlier one and leaves everything as it was.
@@ -52,7 +100,7 @@ func (m *merger) find(row ClientRow) (int, *RowError) {
 	}
 	same := m.byName[names.Key(row.Name)]
 	if row.INN != "" { // a namesake with another INN is another company
-		same = slices.DeleteFunc(slices.Clone(same), func(i int) bool { return m.clients[i].INN != "" })
+		same = slices.DeleteFunc(slices.Clone(same), func(i int) bool { return m.clients[i].inn != "" })
 	}
 	switch len(same) {
 	case 0:
@@ -60,15 +108,17 @@ func (m *merger) find(row ClientRow) (int, *RowError) {
 	case 1:
 		return same[0], nil
 	}
-	return -1, &RowError{Line: row.Line, Value: row.Name, Text: models.Say("deals.import.ambiguous", "Name", row.Name)}
+	bad := m.wrong(row, columnName, row.Name, false, models.Say("deals.import.ambiguous", "Name", row.Name))
+	return -1, &bad
 }
 
 // taken finds an address or domain of the line that another client of the file has.
 func (m *merger) taken(row ClientRow, at int) *RowError {
 	for _, d := range row.Domains {
 		if p, ok := m.domains[d]; ok && p.client != at {
-			return &RowError{Line: row.Line, Value: d, Text: models.Say("deals.import.taken_domain",
-				"Value", d, "First", p.line, "Name", m.clients[p.client].Name)}
+			bad := m.wrong(row, columnDomain, d, false, models.Say("deals.import.taken_domain",
+				"Value", d, "First", p.line, "Name", m.clients[p.client].name))
+			return &bad
 		}
 	}
 	for _, c := range row.Contacts {
@@ -78,12 +128,14 @@ func (m *merger) taken(row ClientRow, at int) *RowError {
 				continue
 			}
 			if p.client != at {
-				return &RowError{Line: row.Line, Value: e, Text: models.Say("deals.import.taken_email",
-					"Value", e, "First", p.line, "Name", m.clients[p.client].Name)}
+				bad := m.wrong(row, columnEmail, e, false, models.Say("deals.import.taken_email",
+					"Value", e, "First", p.line, "Name", m.clients[p.client].name))
+				return &bad
 			}
-			if owner := m.owner(at, e); owner >= 0 && differ(m.clients[at].Contacts[owner].Name, c.Name) {
-				return &RowError{Line: row.Line, Value: e, Text: models.Say("deals.import.taken_own",
-					"Value", e, "First", p.line, "Contact", m.clients[at].Contacts[owner].Name)}
+			if owner := m.owner(at, e); owner >= 0 && differ(m.clients[at].row.Contacts[owner].Name, c.Name) {
+				bad := m.wrong(row, columnEmail, e, false, models.Say("deals.import.taken_own",
+					"Value", e, "First", p.line, "Contact", m.clients[at].row.Contacts[owner].Name))
+				return &bad
 			}
 		}
 	}
@@ -92,7 +144,7 @@ func (m *merger) taken(row ClientRow, at int) *RowError {
 
 // owner gives the contact of a client that has the address, or -1.
 func (m *merger) owner(client int, email string) int {
-	return slices.IndexFunc(m.clients[client].Contacts, func(c ContactRow) bool { return slices.Contains(c.Emails, email) })
+	return slices.IndexFunc(m.clients[client].row.Contacts, func(c ContactRow) bool { return slices.Contains(c.Emails, email) })
 }
 
 // differ reports whether two contact names cannot be one person's: both are known and unlike.
@@ -103,13 +155,14 @@ func (m *merger) create(row ClientRow) []RowError {
 	key := names.Key(row.Name)
 	contacts := row.Contacts
 	row.Contacts = nil
-	m.clients = append(m.clients, row)
+	m.clients = append(m.clients, held{line: row.Line, name: strings.Clone(row.Name), inn: strings.Clone(row.INN), row: &row})
+	m.expect(at)
 	m.byName[key] = append(m.byName[key], at)
 	if row.INN != "" {
-		m.byINN[row.INN] = at
+		m.byINN[strings.Clone(row.INN)] = at
 	}
 	for _, d := range row.Domains {
-		m.domains[d] = place{at, row.Line}
+		m.domains[strings.Clone(d)] = place{at, row.Line}
 	}
 	var warnings []RowError
 	for _, c := range contacts {
@@ -121,38 +174,41 @@ func (m *merger) create(row ClientRow) []RowError {
 
 // merge adds what a further line of a client brings. What was there first stays.
 func (m *merger) merge(at int, row ClientRow) []RowError {
-	c := &m.clients[at]
+	c := m.clients[at].row
 	var warnings []RowError
 	if names.Key(c.Name) != names.Key(row.Name) {
-		warnings = append(warnings, RowError{Line: row.Line, Value: row.Name, Kept: true,
-			Text: models.Say("deals.import.other_name", "INN", row.INN, "First", c.Line, "Name", c.Name)})
+		warnings = append(warnings, m.wrong(row, columnName, row.Name, true,
+			models.Say("deals.import.other_name", "INN", row.INN, "First", c.Line, "Name", c.Name)))
 	}
 	fresh := false
 	if c.INN == "" && row.INN != "" {
-		c.INN, fresh, m.byINN[row.INN] = row.INN, true, at
+		inn := strings.Clone(row.INN) // not the whole line with it, for as long as the table is read
+		c.INN, m.clients[at].inn, fresh, m.byINN[inn] = inn, inn, true, at
+		m.expect(at)
 	}
 	for _, f := range []struct {
+		kind      column
 		title     models.Phrase
 		have, add *string
 	}{
-		{models.Say("deals.column.kpp"), &c.KPP, &row.KPP},
-		{models.Say("deals.column.manager"), &c.Manager, &row.Manager},
-		{models.Say("deals.column.comment"), &c.Comment, &row.Comment},
+		{columnKPP, models.Say("deals.column.kpp"), &c.KPP, &row.KPP},
+		{columnManager, models.Say("deals.column.manager"), &c.Manager, &row.Manager},
+		{columnComment, models.Say("deals.column.comment"), &c.Comment, &row.Comment},
 	} {
 		switch {
 		case *f.add == "" || *f.add == *f.have:
 		case *f.have == "":
 			*f.have, fresh = *f.add, true
 		default:
-			warnings = append(warnings, RowError{Line: row.Line, Value: *f.add, Kept: true,
-				Text: models.Say("deals.import.conflict", "Column", f.title, "First", c.Line, "Old", *f.have, "Value", *f.add)})
+			warnings = append(warnings, m.wrong(row, f.kind, *f.add, true,
+				models.Say("deals.import.conflict", "Column", f.title, "First", c.Line, "Old", *f.have, "Value", *f.add)))
 		}
 	}
 	c.Lines = append(c.Lines, row.Line)
 	fresh = c.addMarks(row) || fresh
 	for _, d := range row.Domains {
 		if _, ok := m.domains[d]; !ok {
-			m.domains[d], fresh = place{at, row.Line}, true
+			m.domains[strings.Clone(d)], fresh = place{at, row.Line}, true
 			c.Domains = append(c.Domains, d)
 		}
 	}
@@ -187,7 +243,7 @@ func (c *ClientRow) addMarks(row ClientRow) (fresh bool) {
 
 // addContact adds a contact, or what is new of one that is there: the same person by name or by an address.
 func (m *merger) addContact(at int, c ContactRow) (fresh bool, warnings []RowError) {
-	have := &m.clients[at].Contacts
+	have := &m.clients[at].row.Contacts
 	to := slices.IndexFunc(*have, func(x ContactRow) bool {
 		if slices.ContainsFunc(c.Emails, func(e string) bool { return slices.Contains(x.Emails, e) }) {
 			return true
@@ -207,7 +263,7 @@ func (m *merger) addContact(at int, c ContactRow) (fresh bool, warnings []RowErr
 	}
 	for _, e := range c.Emails {
 		if _, ok := m.emails[e]; !ok {
-			m.emails[e], fresh = place{at, c.Line}, true
+			m.emails[strings.Clone(e)], fresh = place{at, c.Line}, true
 			x.Emails = append(x.Emails, e)
 		}
 	}
@@ -215,10 +271,11 @@ func (m *merger) addContact(at int, c ContactRow) (fresh bool, warnings []RowErr
 		first, ok := m.phones[p]
 		switch {
 		case !ok:
-			m.phones[p], fresh = place{at, c.Line}, true
+			m.phones[strings.Clone(p)], fresh = place{at, c.Line}, true
 			x.Phones = append(x.Phones, p)
 		case !slices.Contains(x.Phones, p):
-			warnings = append(warnings, RowError{Line: c.Line, Value: p, Kept: true, Text: models.Say("deals.import.taken_phone", "Value", p, "First", first.line)})
+			warnings = append(warnings, RowError{Line: c.Line, Column: m.titles[columnPhone], Value: p, Kept: true,
+				Text: models.Say("deals.import.taken_phone", "Value", p, "First", first.line)})
 		}
 	}
 	if x.Name == "" && len(x.Emails) == 0 && len(x.Phones) == 0 {
@@ -226,3 +283,33 @@ func (m *merger) addContact(at int, c ContactRow) (fresh bool, warnings []RowErr
 	}
 	return fresh, warnings
 }
+
+// lastLines knows of every name and every INN of a table the last line with it. Two that share a hash only wait for each
+// other.
+type lastLines struct {
+	seed  maphash.Seed
+	names map[uint64]int32
+	inns  map[uint64]int32
+}
+
+func newLastLines() *lastLines {
+	return &lastLines{seed: maphash.MakeSeed(), names: map[uint64]int32{}, inns: map[uint64]int32{}}
+}
+
+func (l *lastLines) note(line int, cells []string, uses []use) {
+	for i, cell := range cells[:min(len(cells), len(uses))] {
+		switch uses[i].kind { //nolint:exhaustive // only by these is a client known
+		case columnName:
+			l.names[maphash.String(l.seed, names.Key(cellText(cell)))] = int32(line)
+		case columnINN:
+			if inn, _, ok := cellINN(cellText(cell)); ok {
+				l.inns[maphash.String(l.seed, inn)] = int32(line)
+			}
+		}
+	}
+}
+
+func (l *lastLines) ofName(name string) int {
+	return int(l.names[maphash.String(l.seed, names.Key(name))])
+}
+func (l *lastLines) ofINN(inn string) int { return int(l.inns[maphash.String(l.seed, inn)]) }

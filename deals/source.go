@@ -1,169 +1,117 @@
 package deals
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
-	"math/big"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 
 	"kontrol/models"
 )
 
 // Bounds of a table of clients. A workbook is a zip file, which may hold far more than it seems.
 const (
+	maxText        = 256 << 20 // octets of a text
+	maxWorkbook    = 64 << 20  // octets of a workbook, packed
 	maxRows        = 200_000
 	maxColumns     = 300
 	maxUnpacked    = 512 << 20 // octets of all parts of a workbook together
-	maxUnpackedXML = 16 << 20  // octets of a part above which it is unpacked to disk and not to memory
+	maxUnpackedXML = 1 << 20   // octets of a part above which it is unpacked to disk and not to memory
 	maxParts       = 500
 	maxRatio       = 200 // how many times larger than packed a part may be
 	headerWithin   = 20  // rows among which the titles are looked for
 )
 
-// Table is a table of clients that has been opened: its rows, not yet understood. Nothing in it changes.
+// errTooMany ends the reading of a table with more than maxRows rows.
+var errTooMany = errors.New("too many rows")
+
+// source gives the rows of a table, as often as asked, and never more than a few of them at once.
+type source interface {
+	// each calls f with every filled row in order until f returns false. It returns what is wrong with single rows, or an
+	// error when the file cannot be read.
+	each(f func(record) bool) ([]RowError, error)
+	Close() error
+}
+
+// Table is a table of clients that has been opened and is read from its file as it is needed. It must be closed. It is not
+// safe for use by several goroutines.
 type Table struct {
-	records  []record
-	header   int // index of the row of titles
-	problems []RowError
+	rows   source
+	head   []record // the first filled rows, among which the titles are
+	header int      // index in head of the row of titles
 }
 
-// OpenTable reads a table: an Excel workbook (XLSX; the sheet with the name, or the first one with rows when it is ""), or a
-// CSV as ParseClients describes it. The titles are looked for in the first 20 rows, so that a heading above them does no
-// harm. A table that is too large, or packed in a way that only a bomb is, is refused. The second value says what is wrong
-// with the file; with a nil Table nothing of it can be read. Formulas are not evaluated: the values stored beside them count.
-func OpenTable(r io.Reader, sheet string) (*Table, []RowError) {
-	b, err := io.ReadAll(io.LimitReader(r, maxTable+1))
-	if err != nil {
-		return nil, []RowError{{Text: models.Say("deals.import.unreadable", "Error", err.Error())}}
+// OpenTable opens a table: an Excel workbook (XLSX; the sheet with the name, or the first one with rows when it is ""), or
+// text whose columns are divided by semicolon, comma, tab or bar, in UTF-8, UTF-16, windows-1251 or another encoding of Russian,
+// which is found out from the titles. These are looked for in the first 20 rows, so that a heading above them does no harm;
+// they are Russian or English, in any order. A text above 256 MiB, a workbook above 64 MiB, and one that is packed in a way that
+// only a bomb is, are refused. The second value says what is wrong with the file; with a nil Table nothing of it can be
+// read. Formulas are not evaluated: the values stored beside them count. The caller keeps the input open until Close.
+func OpenTable(in io.ReadSeeker, sheet string) (*Table, []RowError) {
+	rows, bad := openSource(in, sheet)
+	if bad != nil {
+		return nil, []RowError{*bad}
 	}
-	if len(b) > maxTable {
-		return nil, []RowError{{Text: models.Say("deals.import.too_large", "Megabytes", maxTable>>20)}}
-	}
-	t := &Table{}
-	switch {
-	case bytes.HasPrefix(b, []byte("PK\x03\x04")):
-		var bad *RowError
-		if t.records, bad = readWorkbook(b, sheet); bad != nil {
-			return nil, []RowError{*bad}
+	t := &Table{rows: rows}
+	problems, err := rows.each(func(r record) bool {
+		if !r.blank() {
+			t.head = append(t.head, r)
 		}
-	case bytes.HasPrefix(b, []byte{0xD0, 0xCF, 0x11, 0xE0}):
-		return nil, []RowError{{Text: models.Say("deals.import.old_excel")}}
-	default:
-		text, bad := readText(b)
-		if bad != nil {
-			return nil, []RowError{*bad}
-		}
-		t.records, t.problems = splitTable(text)
-	}
-	t.records = slices.DeleteFunc(t.records, func(r record) bool { return strings.TrimSpace(strings.Join(r.fields, "")) == "" })
-	switch {
-	case len(t.records) == 0:
-		return nil, append(t.problems, RowError{Text: models.Say("deals.import.empty")})
-	case len(t.records) > maxRows:
-		return nil, []RowError{{Text: models.Say("deals.import.too_many", "Rows", maxRows)}}
-	}
-	return t, t.problems
-}
-
-// readWorkbook reads the cells of one sheet as they are stored, row by row.
-func readWorkbook(b []byte, sheet string) ([]record, *RowError) {
-	if bad := boundWorkbook(b); bad != nil {
-		return nil, bad
-	}
-	broken := func(err error) *RowError {
-		return &RowError{Text: models.Say("deals.import.unreadable", "Error", err.Error())}
-	}
-	f, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{
-		UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpackedXML, RawCellValue: true,
+		return len(t.head) < headerWithin
 	})
+	switch {
+	case err != nil:
+		problems = []RowError{*unreadable(err)}
+	case len(t.head) == 0:
+		problems = append(problems, RowError{Text: models.Say("deals.import.empty")})
+	default:
+		return t, nil
+	}
+	if err := t.Close(); err != nil {
+		problems = append(problems, *unreadable(err))
+	}
+	return nil, problems
+}
+
+func openSource(in io.ReadSeeker, sheet string) (source, *RowError) {
+	size, err := in.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, broken(err)
+		return nil, unreadable(err)
 	}
-	names := f.GetSheetList()
-	if sheet != "" {
-		at := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, sheet) })
-		if at < 0 {
-			return nil, &RowError{Text: models.Say("deals.import.no_sheet", "Sheet", sheet, "Known", names)}
+	magic := make([]byte, 4)
+	if _, err := readAt(in, magic); err != nil {
+		return nil, unreadable(err)
+	}
+	switch {
+	case bytes.Equal(magic, []byte("PK\x03\x04")):
+		w, bad := openWorkbook(in, size, sheet)
+		if bad != nil {
+			return nil, bad
 		}
-		names = names[at : at+1]
+		return w, nil
+	case bytes.Equal(magic, []byte{0xD0, 0xCF, 0x11, 0xE0}):
+		return nil, &RowError{Text: models.Say("deals.import.old_excel")}
+	case size > maxText:
+		return nil, &RowError{Text: models.Say("deals.import.too_large", "Megabytes", maxText>>20)}
 	}
-	var records []record
-	for _, name := range names {
-		if records, err = readSheet(f, name); err != nil || len(records) > 0 {
-			break
-		}
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, broken(err)
-	}
-	return records, nil
-}
-
-func readSheet(f *excelize.File, name string) (records []record, err error) {
-	rows, err := f.Rows(name)
+	shape, err := guessShape(in)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for line := 1; rows.Next() && len(records) <= maxRows; line++ {
-		cells, err := rows.Columns()
-		if err != nil {
-			return nil, err
-		}
-		cells = cells[:min(len(cells), maxColumns)]
-		filled := false
-		for i := range cells {
-			cells[i] = plainNumber(cells[i])
-			filled = filled || cells[i] != ""
-		}
-		if filled {
-			records = append(records, record{line: line, fields: cells})
-		}
-	}
-	return records, rows.Error()
+	return &textTable{in: in, shape: shape}, nil
 }
 
-// boundWorkbook looks at the list of parts of a workbook before anything is unpacked.
-func boundWorkbook(b []byte) *RowError {
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return &RowError{Text: models.Say("deals.import.unreadable", "Error", err.Error())}
-	}
-	total := uint64(0)
-	for _, part := range z.File {
-		total += part.UncompressedSize64
-		large := part.UncompressedSize64 > 1<<20
-		if total > maxUnpacked || len(z.File) > maxParts || (large && part.UncompressedSize64/(part.CompressedSize64+1) > maxRatio) {
-			return &RowError{Text: models.Say("deals.import.bomb")}
-		}
-	}
-	return nil
+func unreadable(err error) *RowError {
+	return &RowError{Text: models.Say("deals.import.unreadable", "Error", err.Error())}
 }
 
-// exponent is how a workbook may store a long number: 7.707083893E9.
-var exponent = regexp.MustCompile(`^\d(\.\d{1,17})?[Ee]\+?\d{1,2}$`)
-
-// plainNumber writes a whole number without exponent, and without the fraction that some programs add to it.
-func plainNumber(s string) string {
-	if exponent.MatchString(s) {
-		if n, ok := new(big.Rat).SetString(s); ok && n.IsInt() {
-			return n.Num().String()
-		}
-	}
-	if whole, zeros, ok := strings.Cut(s, "."); ok && len(whole) >= 9 && strings.Trim(whole, "0123456789") == "" && strings.Trim(zeros, "0") == "" {
-		return whole
-	}
-	return s
-}
+// Close removes what a workbook was unpacked to. The input stays open.
+func (t *Table) Close() error { return t.rows.Close() }
 
 // HeaderKey names the set of titles of a table, whatever their order: hex SHA-256.
 func (t *Table) HeaderKey() string {
@@ -178,18 +126,20 @@ func (t *Table) HeaderKey() string {
 }
 
 // Titles returns the titles of the columns.
-func (t *Table) Titles() []string { return t.records[t.header].fields }
+func (t *Table) Titles() []string { return t.head[t.header].fields }
 
-// Rows returns how many rows there are below the titles.
-func (t *Table) Rows() int { return len(t.records) - t.header - 1 }
-
-// Record returns the cells of the row that begins on a line of the file; nil when there is none.
-func (t *Table) Record(line int) []string {
-	i, ok := slices.BinarySearchFunc(t.records, line, func(r record, line int) int { return r.line - line })
-	if !ok {
-		return nil
-	}
-	return t.records[i].fields
+// Rows calls f with the cells of every filled row below the titles and the line of the file at which it begins, in order,
+// until f returns an error, which it returns.
+func (t *Table) Rows(f func(line int, cells []string) error) error {
+	from := t.head[t.header].line
+	var stop error
+	_, err := t.rows.each(func(r record) bool {
+		if r.line > from && !r.blank() {
+			stop = f(r.line, r.fields)
+		}
+		return stop == nil
+	})
+	return errors.Join(stop, err)
 }
 
 // findHeader looks for the row of titles: the first that names the client and something else, or else the first that names
@@ -197,8 +147,8 @@ func (t *Table) Record(line int) []string {
 func (t *Table) findHeader(named map[string]string) {
 	t.header = 0
 	found := false
-	for i := range min(len(t.records), headerWithin) {
-		uses, _, fatal := readHeader(t.records[i].fields, t.records[i].line, named, false)
+	for i, r := range t.head {
+		uses, _, fatal := readHeader(r.fields, r.line, named, false)
 		known := 0
 		for _, u := range uses {
 			if u.kind != columnNone {
@@ -229,34 +179,84 @@ type ColumnUse struct {
 	Named bool   // a person said so
 }
 
-// Parsed is a table of clients that has been understood.
-type Parsed struct {
-	Clients  []ClientRow
-	Problems []RowError
+// Survey is what is known of a table before its clients are read.
+type Survey struct {
 	Columns  []ColumnUse
+	Rows     int        // filled rows below the titles
+	Problems []RowError // with the titles, or with the whole file
+	Readable bool       // there are clients to be read
+
+	uses []use
+	last *lastLines
 }
 
-// Clients understands the table; see ParseClients.
-func (t *Table) Clients(o ReadOptions) Parsed {
+// Survey looks through the whole table: what its columns hold, how many rows there are, and which of them belong
+// together. It keeps a few octets for each row.
+func (t *Table) Survey(o ReadOptions) Survey {
 	t.findHeader(o.Named)
-	head := t.records[t.header]
+	head := t.head[t.header]
 	uses, problems, fatal := readHeader(head.fields, head.line, o.Named, o.Keep)
-	p := Parsed{Problems: append(slices.Clone(t.problems), problems...)}
+	s := Survey{Problems: problems, uses: uses, last: newLastLines()}
 	for i, u := range uses {
-		p.Columns = append(p.Columns, ColumnUse{Title: head.fields[i], Field: u.kind.field(), Named: u.named})
+		s.Columns = append(s.Columns, ColumnUse{Title: head.fields[i], Field: u.kind.field(), Named: u.named})
 	}
 	if fatal {
-		return p
+		return s
 	}
-	m := newMerger()
-	for _, rec := range t.records[t.header+1:] {
-		row, errs := readRow(rec, uses)
-		p.Problems = append(p.Problems, errs...)
-		if !slices.ContainsFunc(errs, func(e RowError) bool { return !e.Kept }) {
-			p.Problems = append(p.Problems, m.add(row)...)
+	err := t.Rows(func(line int, cells []string) error {
+		s.last.note(line, cells, uses)
+		if s.Rows++; s.Rows > maxRows {
+			return errTooMany
 		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errTooMany):
+		s.Problems = append(s.Problems, RowError{Text: models.Say("deals.import.too_many", "Rows", maxRows)})
+	case err != nil:
+		s.Problems = append(s.Problems, *unreadable(err))
+	default:
+		s.Readable = true
 	}
-	slices.SortStableFunc(p.Problems, func(a, b RowError) int { return a.Line - b.Line })
-	p.Clients = m.clients
-	return p
+	return s
+}
+
+// Clients understands the table and gives each client once, when the last line that may say something of it has been read.
+// A line with a mistake is reported and left out, the others are kept; lines with one INN, or one name where the INN does
+// not say otherwise, make one client. done counts the rows that have been read. It never asks what is stored already: that is the
+// caller's part. What is in memory at a time is what the table says of clients that are not complete yet, and the
+// names, INNs, addresses, domains and phones of the others. It returns what is wrong with single lines, by line; an error is that of
+// give, or of reading the file.
+func (t *Table) Clients(s Survey, give func(c ClientRow, done int) error) ([]RowError, error) {
+	if !s.Readable {
+		return nil, nil
+	}
+	m := newMerger(s.last, s.uses)
+	var problems []RowError
+	done := 0
+	var stop error
+	from := t.head[t.header].line
+	broken, err := t.rows.each(func(rec record) bool {
+		if rec.line <= from || rec.blank() {
+			return true
+		}
+		row, errs := readRow(rec, s.uses)
+		problems = append(problems, errs...)
+		if !slices.ContainsFunc(errs, func(e RowError) bool { return !e.Kept }) {
+			problems = append(problems, m.add(row)...)
+		}
+		done++
+		for _, c := range m.complete(rec.line) {
+			if stop = give(c, done); stop != nil {
+				return false
+			}
+		}
+		return true
+	})
+	problems = append(problems, broken...)
+	slices.SortStableFunc(problems, func(a, b RowError) int { return a.Line - b.Line })
+	if err != nil {
+		return problems, fmt.Errorf("read clients: %w", err)
+	}
+	return problems, stop
 }

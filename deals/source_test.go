@@ -50,24 +50,17 @@ func TestWorkbook(t *testing.T) {
 		{2, "Лютик", "", "", "", "тёплая", ""},
 		{3, "Незабудка", 123, "", "", "кипяток", ""},
 	})
-	tab, problems := deals.OpenTable(bytes.NewReader(b), "")
-	if tab == nil || len(problems) > 0 {
-		t.Fatalf("problems: %+v", problems)
+	clients, problems := parse(bytes.NewReader(b), deals.ReadOptions{Keep: true})
+	if len(clients) != 2 || len(problems) != 2 || problems[1].Line != 6 || problems[1].Column != "Температура" {
+		t.Fatalf("clients: %+v\nproblems: %+v", clients, problems)
 	}
-	p := tab.Clients(deals.ReadOptions{Keep: true})
-	if len(p.Clients) != 2 || tab.Rows() != 3 {
-		t.Fatalf("clients: %+v\nproblems: %+v", p.Clients, p.Problems)
-	}
-	a := p.Clients[0]
+	a := clients[0]
 	if a.INN != "7707083893" || a.Contacts[0].Phones[0] != "+74951234567" || strings.Join(a.Tags, "|") != "насосы|сервис" ||
 		a.Temperature != models.TemperatureHot || len(a.Fields) != 1 || a.Fields[0].Name != "Отрасль" || a.Fields[0].Value != "Химия" || a.Line != 4 {
 		t.Errorf("first client: %+v", a)
 	}
-	if p.Clients[1].Temperature != models.TemperatureWarm {
-		t.Errorf("second client: %+v", p.Clients[1])
-	}
-	if got := tab.Record(6); len(got) < 3 || got[1] != "Незабудка" {
-		t.Errorf("rejected row: %v", got)
+	if clients[1].Temperature != models.TemperatureWarm {
+		t.Errorf("second client: %+v", clients[1])
 	}
 }
 
@@ -83,9 +76,9 @@ func TestColumnsNamedByAPerson(t *testing.T) {
 	}
 	const text = "Кто;Куда писать;Имя\nРомашка;a@romashka.ru;вздор\n"
 	tab := open(text)
-	p := tab.Clients(deals.ReadOptions{Named: map[string]string{deals.FoldTitle("Кто"): "name", deals.FoldTitle("КУДА писать"): "email", "имя": "skip"}})
-	if len(p.Clients) != 1 || p.Clients[0].Name != "Ромашка" || p.Clients[0].Contacts[0].Name != "" || p.Clients[0].Contacts[0].Emails[0] != "a@romashka.ru" || len(p.Problems) > 0 {
-		t.Errorf("clients: %+v problems: %+v", p.Clients, p.Problems)
+	clients, problems := parse(strings.NewReader(text), deals.ReadOptions{Named: map[string]string{deals.FoldTitle("Кто"): "name", deals.FoldTitle("КУДА писать"): "email", "имя": "skip"}})
+	if len(clients) != 1 || clients[0].Name != "Ромашка" || clients[0].Contacts[0].Name != "" || clients[0].Contacts[0].Emails[0] != "a@romashka.ru" || len(problems) > 0 {
+		t.Errorf("clients: %+v problems: %+v", clients, problems)
 	}
 	if tab.HeaderKey() != open("имя;КТО;куда писать\n").HeaderKey() || tab.HeaderKey() == open("имя;кто\n").HeaderKey() {
 		t.Error("a set of titles is known by its words and not by their order")

@@ -53,8 +53,15 @@ type ContactPoint struct {
 	ContactID int64            `gorm:"not null;index:ix_contact_points_contact"`
 	Contact   *Contact         `gorm:"constraint:OnDelete:CASCADE"`
 	Kind      ContactPointKind `gorm:"not null;size:20;uniqueIndex:ux_contact_points_value,priority:1"`
-	Value     string           `gorm:"not null;size:320;uniqueIndex:ux_contact_points_value,priority:2"` // normalised address, E.164 phone
+	Value     string           `gorm:"not null;size:320;uniqueIndex:ux_contact_points_value,priority:2;index:ix_contact_points_dead,where:dead_at IS NOT NULL"` // normalised address, E.164 phone
+
+	// When a server said that no letter reaches the address; nil while letters do, as far as is known. It is not written to.
+	DeadAt     *time.Time
+	DeadReason string `gorm:"not null;size:60"` // group of reasons, such as userunknown; "" while it is alive
 }
+
+// Alive reports whether letters reach the point, as far as is known.
+func (p ContactPoint) Alive() bool { return p.DeadAt == nil }
 
 // StageKind says whether a deal in this stage is still being worked on.
 type StageKind string

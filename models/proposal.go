@@ -37,6 +37,14 @@ type Proposal struct {
 	SettledBy *string      `gorm:"size:320"`
 }
 
+// DismissedSender is an address of which a person has said that it is no client: it is not proposed again.
+type DismissedSender struct {
+	ID        int64     `gorm:"primaryKey"`
+	Address   string    `gorm:"not null;size:320;uniqueIndex:ux_dismissed_senders_address"` // normalised
+	Actor     string    `gorm:"not null;size:320"`
+	CreatedAt time.Time `gorm:"not null"`
+}
+
 // ClientDraft is what a letter tells about an unknown sender. Empty fields were not found.
 type ClientDraft struct {
 	Name     string   `json:"name,omitempty"` // of the company, else of the person

@@ -52,12 +52,26 @@ func Words(s string) []string {
 // dropForm removes the first legal form found in the words, or returns them as they are.
 func dropForm(words []string) []string {
 	for _, form := range legalForms {
-		parts := strings.Fields(form)
-		for i := 0; i+len(parts) <= len(words); i++ {
-			if slices.Equal(words[i:i+len(parts)], parts) {
-				return slices.Concat(words[:i], words[i+len(parts):])
+		for i := range words {
+			if n := begins(words[i:], form); n > 0 {
+				return slices.Concat(words[:i], words[i+n:])
 			}
 		}
 	}
 	return words
+}
+
+// begins returns how many words at the start make up a phrase of words with one blank between them, or 0. It is asked for
+// every word of every name, so it makes nothing.
+func begins(words []string, phrase string) int {
+	for n, w := range words {
+		rest, ok := strings.CutPrefix(phrase, w)
+		if ok && rest == "" {
+			return n + 1
+		}
+		if phrase, ok = strings.CutPrefix(rest, " "); !ok {
+			return 0
+		}
+	}
+	return 0
 }

@@ -71,6 +71,9 @@ func (q *Queries) query(ctx context.Context, text string, args []any) (*sql.Rows
 }
 
 func (tx *Tx) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	if err := tx.guarded(ctx); err != nil {
+		return nil, err
+	}
 	if stmt := tx.prepared(ctx, text); stmt != nil {
 		return stmt.ExecContext(ctx, args...)
 	}
@@ -135,6 +138,9 @@ const (
 func (tx *Tx) insert(ctx context.Context, doing, table string, columns []column, rows [][]any) (int64, error) {
 	if len(rows) == 0 {
 		return 0, nil
+	}
+	if err := tx.guarded(ctx); err != nil {
+		return 0, err
 	}
 	begin := time.Now()
 	names := make([]string, 0, len(columns))

@@ -57,6 +57,11 @@ func (q *Queries) ClientsByDomains(ctx context.Context, domains []string) (map[s
 	return out, failed("read clients by domain", err)
 }
 
+// pointKinds are all kinds. A query by value names them too: the index begins with them.
+func pointKinds() []models.ContactPointKind {
+	return []models.ContactPointKind{models.PointEmail, models.PointPhone}
+}
+
 // Client returns the client with everything that belongs to it, or models.ErrNotFound.
 func (q *Queries) Client(ctx context.Context, id int64) (ClientCard, error) {
 	cards, err := q.Clients(ctx, []int64{id})
@@ -236,6 +241,7 @@ func (f ClientFilter) where(q *Queries, g *gorm.DB) *gorm.DB {
 // domain, an address or a phone belongs to a client already, nothing is stored and it returns models.ErrDuplicate with a
 // phrase that says which one and whose.
 func (tx *Tx) CreateClient(ctx context.Context, c *ClientCard, actor string) error {
+	ctx = tx.free(ctx)
 	card := normalCard(*c)
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return failed("create client", err)
@@ -395,7 +401,7 @@ func (tx *Tx) pointsTaken(ctx context.Context, card ClientCard) error {
 		}
 	}
 	found, err := findIn[models.ContactPoint](tx.on(ctx), "value", storableAll(values), func(g *gorm.DB) *gorm.DB {
-		return g.Preload("Contact.Client")
+		return g.Where("kind IN ?", pointKinds()).Preload("Contact.Client")
 	})
 	if err != nil {
 		return failed("look for contact points", err)

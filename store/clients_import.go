@@ -45,8 +45,15 @@ type Imported struct {
 // What of the cards of one call names the same client must have been put together before; doing it all again changes
 // nothing. The result has one entry for each card.
 func (tx *Tx) ImportClients(ctx context.Context, cards []ClientCard, merge []MergeKey, actor string) ([]Imported, error) {
+	ctx = tx.free(ctx)
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return nil, failed("import clients", err)
+	}
+	if tx.db.dialect == dialectPostgres {
+		// The tables grow from nothing while the statements are prepared: a plan that was made at first reads them whole for ever.
+		if err := tx.on(ctx).Exec("SET LOCAL plan_cache_mode = force_custom_plan").Error; err != nil {
+			return nil, failed("import clients", err)
+		}
 	}
 	im := &importer{tx: tx, merge: merge, actor: actor, results: make([]Imported, len(cards)), touched: map[int64]bool{}}
 	for _, c := range cards {
@@ -79,6 +86,7 @@ type importer struct {
 	stored    map[int64]ClientCard
 	touched   map[int64]bool
 	forgotten map[string]string
+	others    map[int64]models.Phrase // stored clients that the one who imports may not change, and why
 }
 
 type pointKey struct {
@@ -115,11 +123,26 @@ func (im *importer) load(ctx context.Context) error {
 		return err
 	}
 	cards, err := im.tx.Clients(ctx, append(ids, more...))
+	if err != nil {
+		return err
+	}
 	im.stored = make(map[int64]ClientCard, len(cards))
+	known := make([]int64, 0, len(cards))
 	for _, c := range cards {
 		im.stored[c.ID] = c
+		known = append(known, c.ID)
 	}
-	return err
+	others, err := im.tx.others(ctx, "clients", known)
+	if err != nil {
+		return err
+	}
+	im.others = make(map[int64]models.Phrase, len(others))
+	for _, id := range others {
+		if im.others[id], err = im.tx.whoseClient(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (im *importer) loadClients(ctx context.Context, inns, keys []string) (ids []int64, err error) {
@@ -153,7 +176,7 @@ func (im *importer) loadReach(ctx context.Context, domains, points []string) (id
 		ids = append(ids, row.ClientID)
 	}
 	rows, err := findIn[models.ContactPoint](im.tx.on(ctx), "value", storableAll(points), func(g *gorm.DB) *gorm.DB {
-		return g.Preload("Contact")
+		return g.Where("kind IN ?", pointKinds()).Preload("Contact")
 	})
 	for _, p := range rows {
 		im.points[pointKey{p.Kind, p.Value}] = p.Contact.ClientID
@@ -175,6 +198,10 @@ func (im *importer) one(ctx context.Context, i int) error {
 		return nil
 	}
 	if res.Reason = im.conflict(i, id); !res.Reason.IsZero() {
+		return nil
+	}
+	if p, ok := im.others[id]; ok {
+		res.Reason = p
 		return nil
 	}
 	if id == 0 {

@@ -78,6 +78,10 @@ func (q *Queries) StageChanges(ctx context.Context, dealID int64) ([]models.Stag
 // and the event deal.created on behalf of actor. An empty StageCode means the first stage. It returns models.ErrNotFound
 // when there is no such stage or client.
 func (tx *Tx) CreateDeal(ctx context.Context, d *models.Deal, actor string) error {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{d.ClientID}})
+	if err != nil {
+		return err
+	}
 	row := *d
 	row.ID, row.Client, row.Owner, row.Stage = 0, nil, nil, nil
 	stage, err := tx.stage(ctx, row.StageCode)
@@ -149,6 +153,10 @@ func (tx *Tx) SetDealStage(ctx context.Context, m StageMove) (bool, error) {
 	if err := locked(tx.on(ctx)).Where("number = ?", m.Number).Take(&deal).Error; err != nil {
 		return false, failed(fmt.Sprintf("read deal #%d", m.Number), err)
 	}
+	ctx, err := tx.mayChange(ctx, touched{deals: []int64{deal.ID}})
+	if err != nil {
+		return false, err
+	}
 	from, err := tx.stage(ctx, deal.StageCode)
 	if err != nil {
 		return false, err
@@ -195,6 +203,14 @@ func (tx *Tx) recordStage(ctx context.Context, m StageMove, deal models.Deal, fr
 
 // SetDealNext stores what is promised next in the deal with the number, and by when; "" and nil clear it.
 func (tx *Tx) SetDealNext(ctx context.Context, number int64, action string, at *time.Time) error {
+	var ids []int64
+	if err := tx.on(ctx).Model(&models.Deal{}).Where("number = ?", number).Pluck("id", &ids).Error; err != nil {
+		return failed(fmt.Sprintf("read deal #%d", number), err)
+	}
+	ctx, err := tx.mayChange(ctx, touched{deals: ids})
+	if err != nil {
+		return err
+	}
 	res := tx.on(ctx).Model(&models.Deal{}).Where("number = ?", number).
 		Updates(map[string]any{"next_action": action, "next_action_at": at})
 	return changedOne(res, fmt.Sprintf("change deal #%d", number))

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -23,7 +26,7 @@ func Models() []any {
 		&models.Proposal{}, &models.LinkRule{}, &models.Secret{},
 		&models.ClientTag{}, &models.ClientField{}, &models.ClientNote{}, &models.ClientOwner{}, &models.Claim{},
 		&models.Absence{}, &models.ClientMerge{}, &models.ColumnMap{}, &models.ForgetAct{}, &models.ForgottenValue{},
-		&models.ForgetKey{}, &models.Invoice{}, &models.Payment{}, &models.Allocation{},
+		&models.ForgetKey{}, &models.Invoice{}, &models.Payment{}, &models.Allocation{}, &models.DismissedSender{},
 	}
 }
 
@@ -66,6 +69,28 @@ func CountRows(ctx context.Context, db *DB) map[string]int64 {
 		counts[stmt.Table] = n
 	}
 	return counts
+}
+
+// Content is everything that the tables of the models hold, as a transaction sees it.
+func Content(ctx context.Context, tx *Tx) (string, error) {
+	var b strings.Builder
+	for _, m := range Models() {
+		var rows []map[string]any
+		if err := tx.Queries.on(ctx).Model(m).Find(&rows).Error; err != nil {
+			return "", err
+		}
+		lines := make([]string, 0, len(rows))
+		for _, r := range rows {
+			line, err := json.Marshal(r)
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, string(line))
+		}
+		slices.Sort(lines)
+		fmt.Fprintf(&b, "%T\n%s", m, strings.Join(lines, "\n"))
+	}
+	return b.String(), nil
 }
 
 // VerifyPragmas is what Open checks of a SQLite database.

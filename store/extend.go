@@ -16,6 +16,10 @@ import (
 // the whole stored client. When an INN, a domain, an address or a phone belongs to another client, nothing is stored and
 // it returns models.ErrDuplicate with a phrase; models.ErrNotFound when there is no such client.
 func (tx *Tx) ExtendClient(ctx context.Context, id int64, c *ClientCard) (bool, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{id}})
+	if err != nil {
+		return false, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return false, failed("extend client", err)
 	}

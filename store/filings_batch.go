@@ -147,6 +147,9 @@ func (tx *Tx) updateFilings(ctx context.Context, list []*models.Filing, finished
 // updateAlike updates filings that are told the same but for the UID in the target folder, and notes which were open.
 func (tx *Tx) updateAlike(ctx context.Context, t told, list []*models.Filing, finished *time.Time, open map[int64]bool) error {
 	doing := fmt.Sprintf("save filing %d and %d more", list[0].ID, len(list)-1)
+	if err := tx.guarded(ctx); err != nil { // it writes, although it reads what comes back
+		return err
+	}
 	from, args, err := tx.destinations(list)
 	if err != nil {
 		return failed(doing, err)

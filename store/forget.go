@@ -79,6 +79,10 @@ func forgetHash(key []byte, value string) string {
 
 // Remember takes values off the list of forgotten ones: the person has come back by himself. It returns how many were on it.
 func (tx *Tx) Remember(ctx context.Context, values []string) (int, error) {
+	ctx, err := tx.mayChange(ctx, touched{department: true})
+	if err != nil {
+		return 0, err
+	}
 	key, err := tx.forgetKey(ctx)
 	if err != nil || key == nil || len(values) == 0 {
 		return 0, err
@@ -223,6 +227,10 @@ var ErrForgotten = errors.New("client is forgotten already")
 //
 // In the files of the database the old words are still to be found until DB.Scrub has been called after the commit.
 func (tx *Tx) ForgetClient(ctx context.Context, f Forgetting) (models.ForgetAct, error) {
+	ctx, err := tx.mayChange(ctx, touched{department: true})
+	if err != nil {
+		return models.ForgetAct{}, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return models.ForgetAct{}, failed("forget client", err)
 	}
@@ -340,6 +348,7 @@ func (tx *Tx) eraseClient(ctx context.Context, f Forgetting) error {
 	}
 	id, now := f.ClientID, tx.now()
 	list := []statement{
+		{`DELETE FROM dismissed_senders WHERE address IN (SELECT value FROM contact_points WHERE contact_id IN (SELECT id FROM contacts WHERE client_id = ?))`, []any{id}},
 		{`DELETE FROM contact_points WHERE contact_id IN (SELECT id FROM contacts WHERE client_id = ?)`, []any{id}},
 		{`UPDATE links SET evidence = '' WHERE client_id = ?`, []any{id}},
 		{`UPDATE client_owners SET comment = '' WHERE client_id = ?`, []any{id}},

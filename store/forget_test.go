@@ -68,6 +68,9 @@ func writeAbout(t *testing.T, db *store.DB) (store.ClientCard, models.Letter) {
 		Tags: []models.ClientTag{{Tag: canary}}, Fields: []models.ClientField{{Name: canary, Value: canary}},
 		Contacts: []store.ContactCard{{Contact: models.Contact{Name: canary, Position: canary},
 			Points: []models.ContactPoint{{Kind: models.PointEmail, Value: "ivan@" + canary + ".example"}}}}}
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { // before the address was a client's
+		return second(tx.DismissSender(ctx, "ivan@"+canary+".example", ""))
+	})
 	c = createClient(t, db, c)
 	twin := createClient(t, db, card(canary+" twin", "", "twin@"+canary+"2.example", ""))
 	l := newLetter(t, db, "about", nil)

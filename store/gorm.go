@@ -33,6 +33,16 @@ func openGorm(d gorm.Dialector, db *DB) (*gorm.DB, error) {
 	if err := g.Callback().Update().Before("gorm:update").Register("kontrol:fit", fitUpdated); err != nil {
 		return nil, fmt.Errorf("prepare gorm: %w", err)
 	}
+	for _, register := range []func() error{
+		func() error { return g.Callback().Create().Before("gorm:create").Register("kontrol:guard", guard) },
+		func() error { return g.Callback().Update().Before("gorm:update").Register("kontrol:guard", guard) },
+		func() error { return g.Callback().Delete().Before("gorm:delete").Register("kontrol:guard", guard) },
+		func() error { return g.Callback().Raw().Before("gorm:raw").Register("kontrol:guard", guard) },
+	} {
+		if err := register(); err != nil {
+			return nil, fmt.Errorf("prepare gorm: %w", err)
+		}
+	}
 	if err := g.Callback().Query().Before("gorm:query").Register("kontrol:narrow", narrow); err != nil {
 		return nil, fmt.Errorf("prepare gorm: %w", err)
 	}

@@ -75,6 +75,10 @@ func (q *Queries) PayableInvoices(ctx context.Context, paidSince time.Time) ([]m
 // CreateInvoice registers an invoice, sets its ID and State, and records the event invoice.issued. It returns
 // models.ErrDuplicate when one with this number and date is there, and models.ErrNotFound when there is no such client.
 func (tx *Tx) CreateInvoice(ctx context.Context, inv *models.Invoice) error {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{inv.ClientID}})
+	if err != nil {
+		return err
+	}
 	row := *inv
 	row.ID, row.Client, row.Deal, row.Supersedes, row.PaidMinor, row.State = 0, nil, nil, nil, 0, models.InvoiceIssued
 	if row.Actor == "" {
@@ -128,6 +132,10 @@ func (tx *Tx) EndInvoice(ctx context.Context, id int64, state models.InvoiceStat
 	if err := locked(tx.on(ctx)).Where("id = ?", id).Take(&inv).Error; err != nil {
 		return false, failed(fmt.Sprintf("read invoice %d", id), err)
 	}
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{inv.ClientID}})
+	if err != nil {
+		return false, err
+	}
 	kind := models.EventInvoiceCancelled
 	if state == models.InvoiceSuperseded {
 		kind = models.EventInvoiceSuperseded
@@ -150,6 +158,10 @@ func (tx *Tx) DeferInvoice(ctx context.Context, id int64, until *time.Time, acto
 	var inv models.Invoice
 	if err := locked(tx.on(ctx)).Where("id = ?", id).Take(&inv).Error; err != nil {
 		return failed(fmt.Sprintf("read invoice %d", id), err)
+	}
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{inv.ClientID}})
+	if err != nil {
+		return err
 	}
 	res := tx.on(ctx).Model(&models.Invoice{}).Where("id = ?", id).Updates(map[string]any{"deferred_to": until})
 	if err := changedOne(res, "defer invoice"); err != nil || until == nil {

@@ -19,6 +19,10 @@ func TagKey(tag string) string { return fitText(foldName(tag), 100) }
 // SetTags gives the client tags and takes tags away, and reports how many were really new and really there. Tags that
 // differ only in case, ё or blanks are one. It returns models.ErrNotFound when there is no such client.
 func (tx *Tx) SetTags(ctx context.Context, clientID int64, add, remove []string, actor string) (added, removed int, err error) {
+	ctx, err = tx.mayChange(ctx, touched{clients: []int64{clientID}})
+	if err != nil {
+		return 0, 0, err
+	}
 	if _, err := first[models.Client](tx.on(ctx), "tag client", clientID); err != nil {
 		return 0, 0, err
 	}
@@ -76,6 +80,10 @@ type TagCount struct {
 
 // SetTemperature stores how ready the client is to buy; "" for not known. It reports whether that is a change.
 func (tx *Tx) SetTemperature(ctx context.Context, clientID int64, t models.Temperature, actor string) (bool, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{clientID}})
+	if err != nil {
+		return false, err
+	}
 	c, err := first[models.Client](locked(tx.on(ctx)), "read client", clientID)
 	if err != nil || c.Temperature == t {
 		return false, err
@@ -106,6 +114,10 @@ func (tx *Tx) clientEvent(ctx context.Context, kind models.EventKind, clientID i
 
 // AddNote stores a note about a client and sets its ID. A zero OccurredAt becomes now.
 func (tx *Tx) AddNote(ctx context.Context, n *models.ClientNote) error {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{n.ClientID}})
+	if err != nil {
+		return err
+	}
 	if _, err := first[models.Client](tx.on(ctx), "read client of note", n.ClientID); err != nil {
 		return err
 	}
@@ -134,6 +146,10 @@ type Assignment struct {
 // Assign gives the client another owner, with a line in its history, and ends a claim of somebody else's. It reports false,
 // and changes nothing, when the owner is the same.
 func (tx *Tx) Assign(ctx context.Context, a Assignment) (bool, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{a.ClientID}})
+	if err != nil {
+		return false, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return false, failed("assign client", err)
 	}
@@ -201,6 +217,10 @@ var ErrClaimLimit = errors.New("too many claims")
 // Claim reserves a client for a manager until r.For from now; claiming one's own again renews that. It returns ErrClaimed
 // with a phrase when the client is another's, ErrClaimLimit with a phrase when the manager holds r.Limit claims already.
 func (tx *Tx) Claim(ctx context.Context, r ClaimRequest) (models.Claim, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{r.ClientID}, deputising: []int64{r.ManagerID}})
+	if err != nil {
+		return models.Claim{}, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return models.Claim{}, failed("claim client", err)
 	}
@@ -263,8 +283,12 @@ func (tx *Tx) claimEvent(ctx context.Context, c models.Claim, kind models.EventK
 // ReleaseClaim ends the claim on a client and reports whether there was one. With managerID not 0 only that manager's is
 // ended; another's gives ErrClaimed with a phrase.
 func (tx *Tx) ReleaseClaim(ctx context.Context, clientID, managerID int64, actor string) (bool, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{clientID}})
+	if err != nil {
+		return false, err
+	}
 	var open []models.Claim
-	err := tx.on(ctx).Preload("Manager").Preload("Client").
+	err = tx.on(ctx).Preload("Manager").Preload("Client").
 		Where("client_id = ? AND ended_at IS NULL AND expires_at > ?", clientID, tx.now()).Find(&open).Error
 	if err != nil || len(open) == 0 {
 		return false, failed("read claims", err)
@@ -314,6 +338,10 @@ func (q *Queries) claimsOn(ctx context.Context, clientIDs []int64) (map[int64]mo
 // AddAbsence stores when a manager is away and who stands in, and sets its ID. It must end after it starts, and nobody
 // stands in for himself.
 func (tx *Tx) AddAbsence(ctx context.Context, a *models.Absence) error {
+	ctx, err := tx.mayChange(ctx, touched{deputising: []int64{a.ManagerID}})
+	if err != nil {
+		return err
+	}
 	if !a.EndsAt.After(a.StartsAt) {
 		return saying(models.Say("store.absence.span"), errors.New("store absence: it ends before it starts"))
 	}
@@ -326,6 +354,10 @@ func (tx *Tx) AddAbsence(ctx context.Context, a *models.Absence) error {
 
 // EndAbsences ends what absences of the manager are not over yet: he is back. It returns how many there were.
 func (tx *Tx) EndAbsences(ctx context.Context, managerID int64) (int, error) {
+	ctx, err := tx.mayChange(ctx, touched{deputising: []int64{managerID}})
+	if err != nil {
+		return 0, err
+	}
 	res := tx.on(ctx).Model(&models.Absence{}).Where("manager_id = ? AND cancelled_at IS NULL AND ends_at > ?", managerID, tx.now()).
 		Updates(map[string]any{"cancelled_at": tx.now()})
 	return int(res.RowsAffected), failed("end absences", res.Error)
@@ -348,6 +380,7 @@ func (q *Queries) ColumnMap(ctx context.Context, headerKey string) (models.Colum
 
 // SaveColumnMap stores what a person said about columns in the place of what was said before.
 func (tx *Tx) SaveColumnMap(ctx context.Context, m models.ColumnMap) error {
+	ctx = tx.free(ctx)
 	old, err := tx.ColumnMap(ctx, m.HeaderKey)
 	switch {
 	case errors.Is(err, models.ErrNotFound):

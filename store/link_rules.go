@@ -13,6 +13,10 @@ import (
 // LinkByHand ties a letter to a client, and to a deal of it when that is not nil, because a person said so, and settles
 // what was proposed about it. Every other link of the letter ends. It returns the new link.
 func (tx *Tx) LinkByHand(ctx context.Context, l models.Link) (models.Link, error) {
+	ctx, err := tx.mayChange(ctx, touched{letters: []int64{l.LetterID}, clients: []int64{l.ClientID}})
+	if err != nil {
+		return models.Link{}, err
+	}
 	if err := tx.Unlink(ctx, l.LetterID, l.Actor); err != nil {
 		return models.Link{}, err
 	}
@@ -23,7 +27,11 @@ func (tx *Tx) LinkByHand(ctx context.Context, l models.Link) (models.Link, error
 // Unlink ends all links of a letter because a person said so, and settles what was proposed about it. It is not tied
 // again by itself.
 func (tx *Tx) Unlink(ctx context.Context, letterID int64, actor string) error {
-	err := tx.on(ctx).Model(&models.Link{}).Where("letter_id = ? AND superseded_at IS NULL", letterID).
+	ctx, err := tx.mayChange(ctx, touched{letters: []int64{letterID}})
+	if err != nil {
+		return err
+	}
+	err = tx.on(ctx).Model(&models.Link{}).Where("letter_id = ? AND superseded_at IS NULL", letterID).
 		Updates(map[string]any{"superseded_at": tx.now(), "ended_by": actor}).Error
 	if err != nil {
 		return failed("end links", err)
@@ -33,10 +41,14 @@ func (tx *Tx) Unlink(ctx context.Context, letterID int64, actor string) error {
 
 // AddLinkRule stores what a person has taught and sets the rule's ID. What was taught about the address before ends.
 func (tx *Tx) AddLinkRule(ctx context.Context, r *models.LinkRule) error {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{r.ClientID}})
+	if err != nil {
+		return err
+	}
 	row := *r
 	row.ID, row.Client, row.Deal, row.Letter, row.RemovedAt, row.RemovedBy = 0, nil, nil, nil, nil, nil
 	row.Address = models.NormalAddress(row.Address)
-	err := tx.on(ctx).Model(&models.LinkRule{}).Where("address = ? AND removed_at IS NULL", storable(row.Address)).
+	err = tx.on(ctx).Model(&models.LinkRule{}).Where("address = ? AND removed_at IS NULL", storable(row.Address)).
 		Updates(map[string]any{"removed_at": tx.now(), "removed_by": row.Actor}).Error
 	if err != nil {
 		return failed("end link rule", err)
@@ -56,6 +68,9 @@ func (tx *Tx) RemoveLinkRule(ctx context.Context, id int64, actor string) (model
 	if err != nil {
 		return row, failed(fmt.Sprintf("read link rule %d", id), err)
 	}
+	if ctx, err = tx.mayChange(ctx, touched{clients: []int64{row.ClientID}}); err != nil {
+		return models.LinkRule{}, err
+	}
 	at := tx.now()
 	row.RemovedAt, row.RemovedBy = &at, &actor
 	res := tx.on(ctx).Model(&models.LinkRule{}).Where("id = ?", id).Updates(map[string]any{"removed_at": at, "removed_by": actor})
@@ -64,7 +79,11 @@ func (tx *Tx) RemoveLinkRule(ctx context.Context, id int64, actor string) (model
 
 // RemoveRulesOf takes back what tying the letter has taught.
 func (tx *Tx) RemoveRulesOf(ctx context.Context, letterID int64, actor string) error {
-	err := tx.on(ctx).Model(&models.LinkRule{}).Where("letter_id = ? AND removed_at IS NULL", letterID).
+	ctx, err := tx.mayChange(ctx, touched{letters: []int64{letterID}})
+	if err != nil {
+		return err
+	}
+	err = tx.on(ctx).Model(&models.LinkRule{}).Where("letter_id = ? AND removed_at IS NULL", letterID).
 		Updates(map[string]any{"removed_at": tx.now(), "removed_by": actor}).Error
 	return failed("end link rules", err)
 }
@@ -92,6 +111,7 @@ const secretOctets = 32
 
 // Secret returns the secret with the name. It is made, at random, when it is asked for the first time.
 func (tx *Tx) Secret(ctx context.Context, name string) ([]byte, error) {
+	ctx = tx.free(ctx)
 	row, err := tx.readSecret(ctx, name)
 	if errors.Is(err, models.ErrNotFound) {
 		fresh := make([]byte, secretOctets)

@@ -45,6 +45,10 @@ var ErrOtherINN = errors.New("clients have different inn")
 // comments. The second one is no more, and its number leads to the first. With different INNs it returns ErrOtherINN with a
 // phrase unless force is set.
 func (tx *Tx) MergeClients(ctx context.Context, intoID, fromID int64, force bool, actor string) (MergeReport, error) {
+	ctx, err := tx.mayChange(ctx, touched{clients: []int64{intoID, fromID}})
+	if err != nil {
+		return MergeReport{}, err
+	}
 	if err := tx.lockFor(ctx, lockClients); err != nil {
 		return MergeReport{}, failed("merge clients", err)
 	}
@@ -212,11 +216,17 @@ func (q *Queries) MergedInto(ctx context.Context, fromID int64) (models.ClientMe
 // still with the other one. What was added since stays with the other one, and so do values that people have changed since.
 // It returns models.ErrNotFound when there is no such merge that counts.
 func (tx *Tx) UnmergeClient(ctx context.Context, fromID int64, actor string) (models.ClientMerge, error) {
-	if err := tx.lockFor(ctx, lockClients); err != nil {
-		return models.ClientMerge{}, failed("take merge back", err)
-	}
 	row, err := tx.MergedInto(ctx, fromID)
 	if err != nil {
+		return row, err
+	}
+	if ctx, err = tx.mayChange(ctx, touched{clients: []int64{row.IntoID}}); err != nil {
+		return models.ClientMerge{}, err
+	}
+	if err := tx.lockFor(ctx, lockClients); err != nil {
+		return row, failed("take merge back", err)
+	}
+	if row, err = tx.MergedInto(ctx, fromID); err != nil { // nobody was faster
 		return row, err
 	}
 	var m moved

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,14 +27,25 @@ func inChunks[T int64 | uint32 | string](values []T, f func([]T) error) error {
 	return nil
 }
 
+// oneSet is a set of values as one parameter. PostgreSQL understands a slice, which gorm would take apart; SQLite gets
+// JSON.
+type oneSet struct{ value driver.Value }
+
+// Value gives the set to the driver.
+func (s oneSet) Value() (driver.Value, error) { return s.value, nil }
+
 // findIn collects the rows for which column is one of values. More narrows and orders the query of each chunk; rows of
-// different chunks are not ordered among each other.
+// different chunks are not ordered among each other. The values are one parameter: PostgreSQL plans the statement once
+// for any number of them, and takes an index also for a table that grew a moment ago, of which it knows nothing yet.
 func findIn[R any, T int64 | uint32 | string](g *gorm.DB, column string, values []T, more func(*gorm.DB) *gorm.DB) ([]R, error) {
 	var all []R
 	g = g.Session(&gorm.Session{}) // otherwise the conditions of the chunks would pile up
 	err := inChunks(values, func(part []T) error {
 		var rows []R
-		q := g.Where(column+" IN ?", part)
+		q, err := whereIn(g, column, part)
+		if err != nil {
+			return err
+		}
 		if more != nil {
 			q = more(q)
 		}
@@ -43,6 +56,24 @@ func findIn[R any, T int64 | uint32 | string](g *gorm.DB, column string, values 
 		return nil
 	})
 	return all, err
+}
+
+func whereIn[T int64 | uint32 | string](g *gorm.DB, column string, part []T) (*gorm.DB, error) {
+	if dialect(g.Name()) == dialectPostgres {
+		if numbers, ok := any(part).([]uint32); ok {
+			wide := make([]int64, 0, len(numbers))
+			for _, n := range numbers {
+				wide = append(wide, int64(n))
+			}
+			return g.Where(column+" = ANY(?)", oneSet{wide}), nil
+		}
+		return g.Where(column+" = ANY(?)", oneSet{part}), nil
+	}
+	text, err := json.Marshal(part)
+	if err != nil {
+		return nil, fmt.Errorf("make a set of values: %w", err)
+	}
+	return g.Where(column+" IN (SELECT value FROM json_each(?))", string(text)), nil
 }
 
 // first returns the row with the id, or models.ErrNotFound.

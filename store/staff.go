@@ -36,6 +36,7 @@ func (q *Queries) Mailbox(ctx context.Context, address string) (models.Mailbox, 
 // SyncManagers makes the stored people those that the config declares, by address, and sets their IDs: new ones are
 // added, known ones take over name, role and zone and are active, all others become inactive.
 func (tx *Tx) SyncManagers(ctx context.Context, declared []models.Manager) error {
+	ctx = tx.free(ctx)
 	stored, err := tx.Managers(ctx)
 	if err != nil {
 		return err
@@ -76,6 +77,7 @@ func (tx *Tx) setManager(ctx context.Context, id int64, values map[string]any) e
 // New ones are added, active unless their State says otherwise. Known ones take over kind, manager and aliases and keep
 // their state, except that a removed one is active again. All others become removed; their history stays.
 func (tx *Tx) SyncMailboxes(ctx context.Context, declared []models.Mailbox) error {
+	ctx = tx.free(ctx)
 	stored, err := tx.Mailboxes(ctx)
 	if err != nil {
 		return err

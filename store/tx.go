@@ -41,6 +41,7 @@ type Tx struct {
 	sql *sql.Tx
 
 	stmts map[string]*sql.Stmt // by text, see prepared
+	acts  *Viewer              // nil: everything may be changed; see ActAs
 
 	ctx context.Context //nolint:containedctx // handed out by Context, so that nesting can be noticed
 }

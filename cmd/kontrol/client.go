@@ -17,7 +17,7 @@ import (
 func (c *cli) clientCommand() *cobra.Command {
 	return c.group("client", "cli.client", c.clientAdd(), c.clientList(), c.clientShow(), c.clientImport(), c.clientTag(), c.clientTemperature(),
 		c.clientNote(), c.clientContact(), c.clientAssign(), c.clientClaim(), c.clientDuplicates(), c.clientMerge(), c.clientLink(),
-		c.clientUnlink(), c.clientRules(), c.clientExport(), c.clientForget())
+		c.clientUnlink(), c.clientRules(), c.clientDismiss(), c.clientExport(), c.clientForget())
 }
 
 // newClient holds the flags of `kontrol client add`.
@@ -241,6 +241,7 @@ type clientFilter struct {
 	tags                                 []string
 	claimed, free, noDeal, forgotten     bool
 	proposed                             bool // those whom the program proposes
+	dismissed                            bool // those whom it does not propose any more
 	limit                                int
 }
 
@@ -253,6 +254,9 @@ func (c *cli) clientList() *cobra.Command {
 		return c.read(cmd.Context(), func(q *store.Queries) error {
 			if x.proposed {
 				return c.listProposed(cmd.Context(), q, x.limit)
+			}
+			if x.dismissed {
+				return c.listDismissed(cmd.Context(), q, x.limit)
 			}
 			f, err := c.clientsWanted(cmd.Context(), q, x)
 			if err != nil {
@@ -276,6 +280,7 @@ func (c *cli) clientList() *cobra.Command {
 	f.BoolVar(&x.noDeal, "no-deal", false, c.Text("cli.flag.no_deal"))
 	f.BoolVar(&x.forgotten, "forgotten", false, c.Text("cli.flag.forgotten"))
 	f.BoolVar(&x.proposed, "proposed", false, c.Text("cli.flag.proposed"))
+	f.BoolVar(&x.dismissed, "dismissed", false, c.Text("cli.flag.dismissed"))
 	f.IntVar(&x.limit, "limit", 50, c.Text("cli.flag.limit"))
 	c.completeFlag(cmd, "owner", c.completeOwners)
 	c.completeFlag(cmd, "claimed-by", c.completeOwners)
@@ -324,7 +329,12 @@ func (c *cli) listClients(ctx context.Context, q *store.Queries, found []models.
 			if k.Name != "" {
 				names = append(names, k.Name)
 			}
-			emails, phones = append(emails, k.Emails...), append(phones, k.Phones...)
+			phones = append(phones, k.Phones...)
+			for _, e := range k.Emails { // what is looked up here is to be written to
+				if !slices.Contains(k.Dead, e) {
+					emails = append(emails, e)
+				}
+			}
 		}
 		inn := ""
 		if card.INN != nil {
@@ -361,6 +371,7 @@ type contactJSON struct {
 	Name     string   `json:"name"`
 	Position string   `json:"position"`
 	Emails   []string `json:"emails"`
+	Dead     []string `json:"dead_emails"` // of these, those that no letter reaches
 	Phones   []string `json:"phones"`
 }
 
@@ -387,8 +398,11 @@ func (c *cli) clientJSON(card store.ClientCard) clientJSON {
 		j.Domains = append(j.Domains, d.Domain)
 	}
 	for _, k := range card.Contacts {
-		x := contactJSON{Name: k.Name, Position: k.Position, Emails: []string{}, Phones: []string{}}
+		x := contactJSON{Name: k.Name, Position: k.Position, Emails: []string{}, Dead: []string{}, Phones: []string{}}
 		for _, p := range k.Points {
+			if !p.Alive() {
+				x.Dead = append(x.Dead, p.Value)
+			}
 			if p.Kind == models.PointEmail {
 				x.Emails = append(x.Emails, p.Value)
 			} else {

@@ -105,7 +105,7 @@ func (c *cli) destroy(ctx context.Context, db *store.DB, plan store.ForgetPlan, 
 		return told(models.Say("cli.client_forget.act", "Path", f.act, "Detail", reasonOf(err)))
 	}
 	sum := sha256.Sum256(content)
-	err = db.Tx(ctx, func(tx *store.Tx) error {
+	err = c.inTx(ctx, db, false, func(tx *store.Tx) error {
 		if _, err := c.staff(ctx, tx); err != nil {
 			return err
 		}

@@ -55,8 +55,8 @@ func mergeKeys() []string {
 	return []string{string(store.MergeByAddress), string(store.MergeByDomain), string(store.MergeByPhone)}
 }
 
-// importFile reads a table, asks what is remembered of its columns, and stores its clients.
-func (c *cli) importFile(ctx context.Context, f importing) error {
+// importFile reads a table, asks what is remembered of its columns, and stores its clients while it reads.
+func (c *cli) importFile(ctx context.Context, f importing) (err error) {
 	named, err := c.namedColumns(f.named)
 	if err != nil {
 		return err
@@ -70,18 +70,27 @@ func (c *cli) importFile(ctx context.Context, f importing) error {
 	if err != nil {
 		return told(models.Say("cli.client_import.unreadable", "Path", f.path, "Detail", reasonOf(err)))
 	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	table, problems := deals.OpenTable(file, f.sheet)
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", f.path, err)
-	}
 	if table == nil {
-		return c.importClients(ctx, f, nil, deals.Parsed{Problems: problems})
+		return c.endImport(ctx, f, imported{problems: problems}, nil, "")
 	}
+	defer func() { err = errors.Join(err, table.Close()) }()
 	known, err := c.rememberColumns(ctx, table, named, f.dry)
 	if err != nil {
 		return err
 	}
-	return c.importClients(ctx, f, table, table.Clients(deals.ReadOptions{Named: known, Keep: f.keep}))
+	survey := table.Survey(deals.ReadOptions{Named: known, Keep: f.keep})
+	total, err := c.storeClients(ctx, f, table, survey)
+	if err != nil {
+		return c.importStopped(ctx, f, total, err)
+	}
+	total.problems = append(slices.Clone(survey.Problems), total.problems...)
+	rejected, err := c.writeRejected(f, table, total.problems)
+	if err != nil {
+		return err
+	}
+	return c.endImport(ctx, f, total, survey.Columns, rejected)
 }
 
 // namedColumns reads «Колонка=поле» of --map.
@@ -153,19 +162,9 @@ func (r *imported) add(b imported) {
 	r.clients = append(r.clients, b.clients...)
 }
 
-func (c *cli) importClients(ctx context.Context, f importing, table *deals.Table, p deals.Parsed) error {
-	total := imported{problems: p.Problems}
-	var err error
-	if len(p.Clients) > 0 {
-		var done imported
-		done, err = c.storeClients(ctx, f, p.Clients)
-		total.add(done)
-	}
-	file := ""
-	if err == nil && table != nil {
-		file, err = c.writeRejected(f, table, total.problems)
-	}
-	if err := errors.Join(err, c.toldImport(total, p.Columns, file, f), c.relinkMany(ctx, f.dry, total.clients)); err != nil {
+// endImport says what an import has done, and looks again at the letters that it concerns.
+func (c *cli) endImport(ctx context.Context, f importing, total imported, columns []deals.ColumnUse, rejected string) error {
+	if err := errors.Join(c.toldImport(total, columns, rejected, f), c.relinkMany(ctx, f.dry, total.clients)); err != nil {
 		return err
 	}
 	switch {
@@ -177,45 +176,66 @@ func (c *cli) importClients(ctx context.Context, f importing, table *deals.Table
 	return errWarned
 }
 
-// storeClients stores the rows, a batch in a transaction each: what is interrupted is taken up by importing the file again. A
-// try is one transaction, so that later rows see earlier ones and nothing of it stays.
-func (c *cli) storeClients(ctx context.Context, f importing, rows []deals.ClientRow) (imported, error) {
+// importStopped says how far an import has come that was interrupted, or that the database has refused.
+func (c *cli) importStopped(ctx context.Context, f importing, total imported, err error) error {
+	if f.dry || total.added+total.extended == 0 {
+		return err
+	}
+	c.complain(c.Text("cli.client_import.stopped", "Added", total.added, "Extended", total.extended))
+	return errors.Join(err, c.relinkMany(context.WithoutCancel(ctx), false, total.clients))
+}
+
+// storeClients stores the clients while they are read, a batch in a transaction each: what is interrupted is taken up by
+// importing the file again. A try is one transaction, so that later rows see earlier ones and nothing of it stays.
+func (c *cli) storeClients(ctx context.Context, f importing, table *deals.Table, survey deals.Survey) (imported, error) {
+	if !survey.Readable {
+		return imported{}, nil
+	}
 	var total imported
-	progress := c.progress(len(rows))
+	progress := c.progress(survey.Rows)
 	defer progress.end()
-	one := func(tx *store.Tx, batch []deals.ClientRow, into *imported) error {
-		done, err := c.storeBatch(ctx, tx, f, batch)
-		if err != nil {
+	read := func(store func([]deals.ClientRow) error) error {
+		progress.reach(0)
+		batch := make([]deals.ClientRow, 0, importBatch)
+		problems, err := table.Clients(survey, func(row deals.ClientRow, done int) error {
+			if batch = append(batch, row); len(batch) < importBatch {
+				return nil
+			}
+			err := store(batch)
+			clear(batch)
+			batch = batch[:0]
+			progress.reach(done)
 			return err
+		})
+		if err == nil && len(batch) > 0 {
+			err = store(batch)
 		}
-		into.add(done)
-		progress.step(len(batch))
-		return nil
+		progress.reach(survey.Rows)
+		total.problems = append(total.problems, problems...)
+		return err
 	}
 	err := c.forChange(ctx, f.dry, func(db *store.DB) error {
 		if f.dry {
-			return inTx(ctx, db, true, func(tx *store.Tx) error {
+			return c.inTx(ctx, db, true, func(tx *store.Tx) error {
 				total = imported{}
-				for batch := range slices.Chunk(rows, importBatch) {
-					if err := one(tx, batch, &total); err != nil {
-						return err
-					}
-				}
-				return nil
+				return read(func(batch []deals.ClientRow) error {
+					done, err := c.storeBatch(ctx, tx, f, batch)
+					total.add(done)
+					return err
+				})
 			})
 		}
-		for batch := range slices.Chunk(rows, importBatch) {
+		return read(func(batch []deals.ClientRow) error {
 			var done imported
-			err := db.Tx(ctx, func(tx *store.Tx) error {
-				done = imported{}
-				return one(tx, batch, &done)
-			})
-			if err != nil {
+			err := c.inTx(ctx, db, false, func(tx *store.Tx) (err error) {
+				done, err = c.storeBatch(ctx, tx, f, batch)
 				return err
+			})
+			if err == nil {
+				total.add(done)
 			}
-			total.add(done)
-		}
-		return nil
+			return err
+		})
 	})
 	return total, err
 }
@@ -283,29 +303,21 @@ func (c *cli) writeRejected(f importing, table *deals.Table, problems []deals.Ro
 	}
 	reasons := map[int][]string{}
 	for _, p := range problems {
-		if !p.Kept && p.Line > 0 && table.Record(p.Line) != nil {
+		if !p.Kept && p.Line > 0 {
 			reasons[p.Line] = append(reasons[p.Line], c.texts.Say(p.Text))
 		}
 	}
 	if len(reasons) == 0 || (f.dry && f.rejected == "") {
 		return "", nil
 	}
+	rows, err := c.rejectedRows(table, reasons)
+	if err != nil || len(rows) == 1 {
+		return "", err
+	}
 	var b bytes.Buffer
 	b.WriteString("\ufeff") // by which spreadsheets know that it is UTF-8
 	w := csv.NewWriter(&b)
 	w.Comma = ';'
-	titles := table.Titles()
-	rows := [][]string{append(slices.Clone(titles), c.Text("cli.client_import.reason_title"))}
-	for _, line := range slices.Sorted(maps.Keys(reasons)) {
-		row := slices.Clone(table.Record(line))
-		for len(row) < len(titles) {
-			row = append(row, "")
-		}
-		for i, cell := range row {
-			row[i] = guardCell(cell)
-		}
-		rows = append(rows, append(row[:len(titles)], strings.Join(reasons[line], "; ")))
-	}
 	if err := w.WriteAll(rows); err != nil {
 		return "", fmt.Errorf("write rejected rows: %w", err)
 	}
@@ -313,6 +325,26 @@ func (c *cli) writeRejected(f importing, table *deals.Table, problems []deals.Ro
 		return "", told(models.Say("cli.client_import.rejected_failed", "Path", path, "Detail", reasonOf(err)))
 	}
 	return path, nil
+}
+
+// rejectedRows reads the lines that have reasons, and puts these beside them, below the titles.
+func (c *cli) rejectedRows(table *deals.Table, reasons map[int][]string) ([][]string, error) {
+	titles := table.Titles()
+	rows := [][]string{append(slices.Clone(titles), c.Text("cli.client_import.reason_title"))}
+	err := table.Rows(func(line int, cells []string) error {
+		why, ok := reasons[line]
+		if !ok {
+			return nil
+		}
+		row := make([]string, len(titles), len(titles)+1)
+		copy(row, cells)
+		for i, cell := range row {
+			row[i] = guardCell(cell)
+		}
+		rows = append(rows, append(row, strings.Join(why, "; ")))
+		return nil
+	})
+	return rows, err
 }
 
 // guardCell keeps a spreadsheet from running a cell. What can only be a phone or a number stays as it is.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"sort"
 
@@ -28,10 +30,11 @@ type columnJSON struct {
 }
 
 type rowProblemJSON struct {
-	Line  int         `json:"line"`
-	Value string      `json:"value"`
-	Kept  bool        `json:"kept"`
-	Text  *phraseJSON `json:"text"`
+	Line   int         `json:"line"`
+	Column string      `json:"column"`
+	Value  string      `json:"value"`
+	Kept   bool        `json:"kept"`
+	Text   *phraseJSON `json:"text"`
 }
 
 func (c *cli) toldImport(r imported, columns []deals.ColumnUse, file string, f importing) error {
@@ -45,14 +48,17 @@ func (c *cli) toldImport(r imported, columns []deals.ColumnUse, file string, f i
 		if !p.Kept {
 			j.Skipped++
 		}
-		j.Problems = append(j.Problems, rowProblemJSON{Line: p.Line, Value: p.Value, Kept: p.Kept, Text: c.phrase(p.Text)})
+		j.Problems = append(j.Problems, rowProblemJSON{Line: p.Line, Column: p.Column, Value: p.Value, Kept: p.Kept, Text: c.phrase(p.Text)})
 	}
 	if c.flags.format == formatJSON {
 		return c.out.json(j)
 	}
 	c.tellColumns(columns, f.dry)
-	for _, p := range r.problems {
-		c.complain(c.rowProblem(p))
+	for _, p := range r.problems[:min(len(r.problems), problemsTold)] {
+		c.complain(c.rowProblem(f, p))
+	}
+	if more := len(r.problems) - problemsTold; more > 0 {
+		c.complain(c.Text("cli.client_import.more", "More", more))
 	}
 	key := "cli.client_import.done"
 	if f.dry {
@@ -86,15 +92,19 @@ func (c *cli) tellColumns(columns []deals.ColumnUse, dry bool) {
 	}
 }
 
-func (c *cli) rowProblem(p deals.RowError) string {
+// problemsTold is how many problems are written out one by one.
+const problemsTold = 50
+
+// rowProblem says what is wrong with a row, and where: as file, line and column, which terminals and editors open.
+func (c *cli) rowProblem(f importing, p deals.RowError) string {
 	text := c.texts.Say(p.Text)
 	switch {
 	case p.Line == 0:
-		return text
+		return fmt.Sprintf("%s: %s", filepath.Base(f.path), text)
 	case p.Kept:
-		return c.Text("cli.client_import.warning", "Line", p.Line, "Text", text)
+		return c.Text("cli.client_import.warning", "File", filepath.Base(f.path), "Line", p.Line, "Column", p.Column, "Text", text)
 	}
-	return c.Text("cli.client_import.skipped", "Line", p.Line, "Text", text)
+	return c.Text("cli.client_import.skipped", "File", filepath.Base(f.path), "Line", p.Line, "Column", p.Column, "Text", text)
 }
 
 // progress shows how far long work has come: a bar on a terminal, plain lines elsewhere.
@@ -111,24 +121,22 @@ func (c *cli) progress(total int) *progress {
 			progressbar.OptionShowCount())}
 	}
 	return &progress{plain: func(done int) {
-		if total > importBatch {
-			c.complain(c.Text("cli.client_import.reached", "Done", min(done, total), "Total", total))
-		}
+		c.complain(c.Text("cli.client_import.reached", "Done", done, "Total", total))
 	}}
 }
 
-// step counts more work done. The bar is only for the eye: what goes wrong with it does not matter.
-func (p *progress) step(n int) {
-	p.done += n
+// reach notes how much of the work is done. The bar is only for the eye: what goes wrong with it does not matter.
+func (p *progress) reach(done int) {
 	if p.bar != nil {
-		_ = p.bar.Add(n)
+		_ = p.bar.Set(done)
 	}
-	if p.plain != nil && p.done/plainEvery > (p.done-n)/plainEvery {
-		p.plain(p.done)
+	if p.plain != nil && done/plainEvery > p.done/plainEvery {
+		p.plain(done)
 	}
+	p.done = done
 }
 
-// plainEvery is after how many clients a plain line is written.
+// plainEvery is after how many rows a plain line is written.
 const plainEvery = 5000
 
 func (p *progress) end() {

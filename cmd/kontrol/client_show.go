@@ -226,8 +226,12 @@ func (c *cli) tellContacts(card store.ClientCard) {
 		}
 		for _, kind := range []models.ContactPointKind{models.PointEmail, models.PointPhone} {
 			for _, p := range k.Points {
-				if p.Kind == kind {
+				switch {
+				case p.Kind != kind:
+				case p.Alive():
 					parts = append(parts, p.Value)
+				default:
+					parts = append(parts, c.Text("cli.client_show.dead", "Address", p.Value, "At", *p.DeadAt))
 				}
 			}
 		}

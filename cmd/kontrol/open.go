@@ -105,7 +105,7 @@ func (c *cli) read(ctx context.Context, f func(q *store.Queries) error) error {
 // change opens the database for writing, makes or upgrades it as the daemon does, and runs f in one transaction. With
 // dry the transaction is rolled back when f has succeeded.
 func (c *cli) change(ctx context.Context, dry bool, f func(tx *store.Tx) error) error {
-	return c.forChange(ctx, dry, func(db *store.DB) error { return inTx(ctx, db, dry, f) })
+	return c.forChange(ctx, dry, func(db *store.DB) error { return c.inTx(ctx, db, dry, f) })
 }
 
 // forChange opens the database for writing. With dry the change is tried on an empty database when there is none and an older one
@@ -139,8 +139,12 @@ func (c *cli) inScratch(ctx context.Context, f func(db *store.DB) error) (err er
 // errDry rolls a transaction back that was only tried.
 var errDry = errors.New("dry run")
 
-func inTx(ctx context.Context, db *store.DB, dry bool, f func(tx *store.Tx) error) error {
+// inTx runs f in a transaction, which may change only what the person may whom --as names, and is rolled back with dry.
+func (c *cli) inTx(ctx context.Context, db *store.DB, dry bool, f func(tx *store.Tx) error) error {
 	err := db.Tx(ctx, func(tx *store.Tx) error {
+		if err := c.actAs(ctx, tx); err != nil {
+			return err
+		}
 		if err := f(tx); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 
 // TestMain makes the program and the test-only command `seed` available to the scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"kontrol": kontrolMain, "seed": seedMain, "exits": exitsMain, "browse": browseMain})
+	testscript.Main(m, map[string]func(){"kontrol": kontrolMain, "seed": seedMain, "exits": exitsMain, "browse": browseMain, "measured": measuredMain})
 }
 
 // exitsMain is the command `exits N COMMAND`: it succeeds when the command ends with exit code N.

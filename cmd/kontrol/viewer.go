@@ -38,6 +38,22 @@ func (c *cli) viewer(ctx context.Context, q *store.Queries) (store.Viewer, error
 	return v, nil
 }
 
+// actAs makes a transaction change only what the person may whom --as names.
+func (c *cli) actAs(ctx context.Context, tx *store.Tx) error {
+	if c.flags.as == "" {
+		return nil
+	}
+	if _, err := c.staff(ctx, tx); err != nil {
+		return err
+	}
+	v, err := c.viewer(ctx, tx.Queries)
+	if err != nil {
+		return err
+	}
+	tx.ActAs(v)
+	return nil
+}
+
 // seen narrows queries to what the viewer may see.
 func (c *cli) seen(ctx context.Context, q *store.Queries) (*store.Queries, error) {
 	v, err := c.viewer(ctx, q)

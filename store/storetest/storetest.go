@@ -17,6 +17,12 @@ import (
 // with the test. The subtests run in parallel. Where PostgreSQL is missing, see postgres.Test.
 func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	t.Helper()
+	EachMigrated(t, func(t *testing.T, url string) { f(t, open(t, store.Config{URL: url})) })
+}
+
+// EachMigrated is Each for tests that open the database themselves: it is empty, and has its tables.
+func EachMigrated(t *testing.T, f func(t *testing.T, url string)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		content, err := sqliteTemplate()
@@ -27,7 +33,7 @@ func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f(t, open(t, store.Config{URL: "sqlite:" + path}))
+		f(t, "sqlite:"+path)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
@@ -38,7 +44,7 @@ func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f(t, open(t, store.Config{URL: postgres.Copy(t, name)}))
+		f(t, postgres.Copy(t, name))
 	})
 }
 

@@ -1,0 +1,20 @@
+-- Senders of whom a person has said that they are no clients, and addresses that no letter reaches.
+-- +goose Up
+CREATE TABLE "dismissed_senders" (
+  "id" integer PRIMARY KEY AUTOINCREMENT,
+  "address" text NOT NULL,
+  "actor" text NOT NULL,
+  "created_at" datetime NOT NULL
+);
+CREATE UNIQUE INDEX "ux_dismissed_senders_address" ON "dismissed_senders"("address");
+ALTER TABLE "contact_points" ADD COLUMN "dead_at" datetime;
+ALTER TABLE "contact_points" ADD COLUMN "dead_reason" text;
+UPDATE "contact_points" SET "dead_reason" = '';
+ALTER TABLE "contact_points" ALTER COLUMN "dead_reason" SET NOT NULL;
+CREATE INDEX "ix_contact_points_dead" ON "contact_points"("value") WHERE dead_at IS NOT NULL;
+
+-- +goose Down
+DROP INDEX "ix_contact_points_dead";
+ALTER TABLE "contact_points" DROP COLUMN "dead_reason";
+ALTER TABLE "contact_points" DROP COLUMN "dead_at";
+DROP TABLE "dismissed_senders";
