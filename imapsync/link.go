@@ -45,6 +45,7 @@ func (l *link) kill() {
 type command struct {
 	name   string
 	wire   string        // what is sent in place of the command; "" for the command itself
+	before []string      // what is sent in one packet with wire, before it
 	limit  time.Duration // 0 for Timeouts.Command
 	budget int64         // 0 for baseBudget
 	ans    *answers      // nil when no data is awaited
@@ -73,6 +74,7 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	l.guard.begin(c.name, c.budget, c.ans)
 	if c.wire != "" {
 		l.guard.replace(c.wire)
+		l.guard.alongside(c.before)
 		c.name, _, _ = strings.Cut(c.wire, " ")
 	}
 	stop := context.AfterFunc(bounded, func() { _ = l.guard.Conn.Close() })
