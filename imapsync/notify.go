@@ -27,7 +27,7 @@ func (c *Conn) Statuses(ctx context.Context, names []string) (map[string]Selecte
 	denied := make(map[string]bool)
 	unknown := func(name string) bool { _, ok := found[name]; return !ok && !denied[name] }
 	rest := slices.Collect(filtered(names, unknown))
-	for part := range slices.Chunk(rest, mostTogether) {
+	for part := range slices.Chunk(rest, c.link.permit.mostTogether()) {
 		if len(part) < 2 || !c.pipelines() {
 			break
 		}
