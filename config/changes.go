@@ -69,13 +69,15 @@ func addressOf(v reflect.Value) string {
 		return x.Email
 	case SharedMailbox:
 		return x.Address
+	case Host:
+		return x.Name
 	}
 	return ""
 }
 
 // Changes compares two configs and lists the keys whose values differ, sorted: those that a running daemon takes over
 // when it reads its config again, and those that need a restart. A manager, shared mailbox or server that has come or
-// gone is one entry, such as managers[ivanova@firma.example], and needs a restart. Contents of secret files are not
+// gone is one entry, such as managers[ivanova@firma.example], and needs a restart; a host is one entry and needs none. Contents of secret files are not
 // compared: they are read whenever they are needed.
 func Changes(before, after *Config) (reloadable, restart []string) {
 	old, now := flatten(before), flatten(after)
@@ -122,7 +124,7 @@ func entries(values map[string]setting) map[string]bool {
 
 // entry returns the person, mailbox or server that a key belongs to, or "".
 func entry(path string) string {
-	if strings.HasPrefix(path, "managers[") || strings.HasPrefix(path, "shared_mailboxes[") {
+	if strings.HasPrefix(path, "managers[") || strings.HasPrefix(path, "shared_mailboxes[") || strings.HasPrefix(path, "hosts[") {
 		return path[:strings.LastIndexByte(path, ']')+1]
 	}
 	if strings.HasPrefix(path, "servers.") {
@@ -138,7 +140,7 @@ func entry(path string) string {
 // canReload reports whether a key is taken over without a restart. What is not listed here needs one.
 func canReload(path string) bool {
 	switch {
-	case path == "language", path == "log.level", strings.HasPrefix(path, "triage."):
+	case path == "language", path == "log.level", strings.HasPrefix(path, "triage."), strings.HasPrefix(path, "hosts["):
 		return true
 	}
 	e := entry(path)
@@ -153,6 +155,7 @@ func canReload(path string) bool {
 func (c *Config) WithReloadable(next *Config) *Config {
 	merged := *c
 	merged.Language, merged.Log.Level, merged.Triage = next.Language, next.Log.Level, next.Triage
+	merged.Hosts = slices.Clone(next.Hosts)
 	merged.Managers = slices.Clone(c.Managers)
 	for i := range merged.Managers {
 		for _, m := range next.Managers {

@@ -10,6 +10,7 @@ func TestChanges(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"B": "x"}
 	second := "\n[[managers]]\nname = \"Борис\"\nemail = \"boris@firma.example\"\npassword_env = \"B\"\n"
+	hosts := "\n[[hosts]]\nname = \"Mail.firma.example\"\ncommands_per_minute = 60\n"
 	for name, c := range map[string]struct {
 		before, after       string
 		reloadable, restart []string
@@ -30,8 +31,11 @@ func TestChanges(t *testing.T) {
 		"server":   {small, strings.Replace(small, "imaps://mail", "imap://mail", 1), nil, []string{"servers.corp.imap"}},
 		"renamed": {small, strings.Replace(small, "servers.corp", `servers."c.orp"`, 1), nil,
 			[]string{"managers[ivanova@firma.example].server", `servers."c.orp"`, "servers.corp"}},
-		"domains": {small, small + "[company]\ndomains = [\"firma.example\"]\n", nil, []string{"company.domains"}},
-		"zone":    {small, "timezone = \"Asia/Omsk\"\n" + small, nil, []string{"managers[ivanova@firma.example].timezone", "timezone"}},
+		"host":         {small, small + hosts, []string{"hosts[mail.firma.example]"}, nil},
+		"host gone":    {small + hosts, small, []string{"hosts[mail.firma.example]"}, nil},
+		"host changed": {small + hosts, small + strings.Replace(hosts, "60", "90", 1), []string{"hosts[mail.firma.example].commands_per_minute"}, nil},
+		"domains":      {small, small + "[company]\ndomains = [\"firma.example\"]\n", nil, []string{"company.domains"}},
+		"zone":         {small, "timezone = \"Asia/Omsk\"\n" + small, nil, []string{"managers[ivanova@firma.example].timezone", "timezone"}},
 	} {
 		reloadable, restart := Changes(mustLoad(t, c.before, nil, env), mustLoad(t, c.after, nil, env))
 		if !reflect.DeepEqual(reloadable, c.reloadable) || !reflect.DeepEqual(restart, c.restart) {

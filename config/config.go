@@ -20,6 +20,7 @@ type Config struct {
 	Database Database `toml:"database"`
 	// Servers are the mail servers by the name that managers and shared mailboxes call them.
 	Servers         map[string]Server `toml:"servers"`
+	Hosts           []Host            `toml:"hosts"`
 	Managers        []Manager         `toml:"managers"`
 	SharedMailboxes []SharedMailbox   `toml:"shared_mailboxes"`
 	Folders         Folders           `toml:"folders"`

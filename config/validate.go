@@ -33,6 +33,7 @@ func (c *checker) all() {
 	for _, name := range c.serverNames() {
 		c.server(joinKey("servers", name), name)
 	}
+	c.hosts()
 	c.people()
 	c.folders()
 	c.oneOf("folders.without_uidplus", string(c.cfg.Folders.WithoutUIDPlus), []string{string(Refuse), string(LeaveDeleted)})
@@ -215,7 +216,8 @@ func (c *checker) server(path, name string) {
 // extensions are the abilities of IMAP servers that Kontrol uses and that can therefore be switched off.
 func extensions() []string {
 	return []string{"MOVE", "UIDPLUS", "IDLE", "CONDSTORE", "QRESYNC", "SPECIAL-USE", "LIST-STATUS", "LIST-EXTENDED",
-		"NAMESPACE", "ESEARCH", "ENABLE", "ID", "LITERAL+", "LITERAL-", "SASL-IR", "UNSELECT", "BINARY", "COMPRESS=DEFLATE"}
+		"NAMESPACE", "ESEARCH", "ENABLE", "ID", "LITERAL+", "LITERAL-", "SASL-IR", "UNSELECT", "BINARY", "COMPRESS=DEFLATE",
+		"PIPELINING"} // which no server announces: several commands at once
 }
 
 // certificates checks that a file holds at least one certificate.

@@ -102,18 +102,41 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.health = newHealthTeller(db, a.opts.Tell)
 	a.hosts = imapsync.NewHosts(imapsync.HostsConfig{Now: a.now})
+	if err := a.boundHosts(a.cfg); err != nil {
+		return err
+	}
 	a.logins = NewLogins(a.cfg, a.db, a.now, a.opts.Logger.With("component", "oauth"))
 	for _, m := range a.cfg.Mailboxes() {
 		row, ok := rows[models.NormalAddress(m.Address)]
 		if !ok {
 			return fmt.Errorf("mailbox %s: %w", m.Address, models.ErrNotFound)
 		}
-		if err := a.hosts.Bound(imapURL(m.Server.IMAP), m.Server.MaxConnections); err != nil {
-			return err
-		}
 		a.boxes[row.ID] = a.newWatched(row, m)
 	}
 	return nil
+}
+
+// boundHosts puts into force how much of each mail host the config allows.
+func (a *App) boundHosts(cfg *config.Config) error {
+	for _, m := range cfg.Mailboxes() {
+		if err := a.hosts.Bound(imapURL(m.Server.IMAP), boundsOf(cfg, m.Server)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// boundsOf joins what the config says of a server and of its host: of two numbers of connections the lower one counts.
+func boundsOf(cfg *config.Config, s config.ServerConfig) imapsync.Bounds {
+	h := cfg.HostLimits(s.IMAP.Host)
+	b := imapsync.Bounds{
+		Connections: h.Connections, PerAccount: h.PerMailbox, Commands: h.CommandsPerMinute,
+		Logins: h.Logins, PerSecond: h.LoginsPerSecond, FirstRetry: h.FirstRetry.Std(), LastRetry: h.LastRetry.Std(),
+	}
+	if s.MaxConnections > 0 && (b.Connections == 0 || s.MaxConnections < b.Connections) {
+		b.Connections = s.MaxConnections
+	}
+	return b
 }
 
 // SettingsOf takes from the config what intake and Relink need.

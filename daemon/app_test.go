@@ -383,6 +383,39 @@ func TestReloadOfABrokenFile(t *testing.T) {
 	wg.Wait()
 }
 
+// TestReloadOfHosts takes the second connection away from a mailbox, and gives it back.
+func TestReloadOfHosts(t *testing.T) {
+	t.Parallel()
+	m := memory(t, anna)
+	p := place{url: sqliteIn(t), imap: m.URL(), passwords: map[string]string{anna: "secret"}}
+	d := start(t, p)
+	d.synced(anna)
+	for _, c := range []struct{ more, why string }{
+		{"[[hosts]]\nname = \"127.0.0.1\"\nper_mailbox = 1\ncommands_per_minute = 6000\n", "sync.one_connection_config"}, {"", ""},
+	} {
+		p.more = c.more
+		p.write(t, d.file)
+		r, err := d.app.Reload(t.Context())
+		if err != nil || !slices.Equal(r.Applied, []string{"hosts[127.0.0.1]"}) || len(r.Restart) != 0 {
+			t.Errorf("reload: %+v, %v", r, err)
+		}
+		eventually(t, "reason is "+c.why, func() bool { return d.mailbox(anna).StateReason.ID == c.why })
+	}
+	put(t, m, anna, "INBOX", request)
+	eventually(t, "a letter is seen", func() bool { return d.live(anna, models.FolderInbox) == 1 })
+}
+
+func TestBoundsOfAServerAndItsHost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ server, host, want int }{{0, 0, 0}, {4, 0, 4}, {0, 5, 5}, {4, 5, 4}, {6, 5, 5}} {
+		cfg := &config.Config{Hosts: []config.Host{{Name: "other", Connections: 1}, {Name: "mail.firma.example", Connections: c.host}}}
+		got := boundsOf(cfg, config.ServerConfig{IMAP: config.Endpoint{Host: "mail.firma.example"}, MaxConnections: c.server})
+		if got.Connections != c.want {
+			t.Errorf("%d for the server and %d for the host: %d", c.server, c.host, got.Connections)
+		}
+	}
+}
+
 func TestServerIsRestartedUnderTheDaemon(t *testing.T) {
 	t.Parallel()
 	// Not Maildir: its lock file outlives a killed Dovecot and stops the next one for up to two minutes.

@@ -16,8 +16,8 @@ type Reloaded struct {
 	Restart []string // keys that changed but need a restart of the daemon
 }
 
-// Reload reads the config again and puts into force what can be changed while running: passwords, [triage], log.level and
-// the language. The last two are for the caller to heed: see Reloaded.Applied. A config with any error changes nothing, and
+// Reload reads the config again and puts into force what can be changed while running: passwords, [triage], [[hosts]],
+// log.level and the language. The last two are for the caller to heed: see Reloaded.Applied. A config with any error changes nothing, and
 // the error names everything that is wrong with it. Mailboxes that had stopped because of refused logins are tried again,
 // once. Another [triage] counts for decisions made from now on; those made stay until their threads change.
 func (a *App) Reload(context.Context) (Reloaded, error) {
@@ -36,7 +36,11 @@ func (a *App) Reload(context.Context) (Reloaded, error) {
 		a.setConfig(a.cfg.WithReloadable(cfg))
 	}
 	a.intake.SetSettings(SettingsOf(a.cfg))
+	err = a.boundHosts(a.cfg)
 	a.mu.Unlock()
+	if err != nil {
+		return Reloaded{}, fmt.Errorf("reload config: %w", err)
+	}
 	for _, w := range a.boxes {
 		select {
 		case w.again <- struct{}{}:

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kontrol/models"
@@ -176,6 +177,7 @@ type dialer struct {
 	now     func() time.Time
 
 	failures failures
+	oneByOne atomic.Bool // the server was found not to take several commands at once
 }
 
 // Dial connects, secures the connection and logs in. With Account.Hosts it first waits until it is its turn.

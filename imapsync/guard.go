@@ -121,6 +121,7 @@ func (g *guard) begin(name string, budget int64, ans *answers) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sent.allowed, g.sent.one, g.sent.finished, g.sent.instead = name, false, nil, ""
+	g.sent.before, g.sent.all = nil, together{}
 	g.budget, g.active, g.ans, g.said = budget, true, ans, ""
 	if !g.byeSeen {
 		_ = g.Conn.SetReadDeadline(time.Now().Add(g.stall))

@@ -19,6 +19,8 @@ type answers struct {
 	done   bool // the tagged result has come
 	result statusText
 
+	together []result // of the commands that travelled before it
+
 	damaged bool // something in the answer could not be read
 	copies  map[uint32]*copyData
 	slab    []copyData // where the next of copies come from

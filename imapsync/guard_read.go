@@ -107,6 +107,10 @@ func isBase64(b []byte) bool {
 
 // tagged passes on the result of a command of ours.
 func (g *guard) tagged(tag string, rest []byte) error {
+	tag, rest, now := g.taggedTogether(tag, rest)
+	if !now {
+		return nil
+	}
 	word, after := cutWord(rest)
 	word = strings.ToUpper(word)
 	g.mu.Lock()
@@ -134,7 +138,7 @@ func (g *guard) tagged(tag string, rest []byte) error {
 	g.takeStatus(s)
 	g.mu.Lock()
 	if command == g.sent.allowed {
-		g.ans.done, g.ans.result = true, s
+		g.ans.done, g.ans.result, g.ans.together = true, s, g.sent.all.said
 		g.finishLocked()
 	}
 	g.mu.Unlock()

@@ -19,11 +19,13 @@ type outgoing struct {
 	inside  bool              // the line continues a command
 	command string            // of the line being written
 	instead string            // what goes on the wire in place of the announced command; "" for the command itself
-	idles   int               // IDLEs sent so far
-	idleTag string            // of the last
-	idling  bool              // the server has begun to serve IDLE
-	ended   bool              // the server has ended IDLE by itself: DONE must not be sent
-	done    bool              // DONE has been written
+	before  []string          // what goes on the wire before it; only together with instead
+	all     together
+	idles   int    // IDLEs sent so far
+	idleTag string // of the last
+	idling  bool   // the server has begun to serve IDLE
+	ended   bool   // the server has ended IDLE by itself: DONE must not be sent
+	done    bool   // DONE has been written
 
 	finished *answers // of the command whose tagged result has come
 }
@@ -114,7 +116,7 @@ func (g *guard) startLine(rest, whole []byte) ([]byte, error) {
 	o.command = command
 	o.pending[tag] = command
 	if o.instead != "" && command == o.allowed && len(rest) == len(whole) {
-		return []byte(tag + " " + o.instead + "\r\n"), nil
+		return g.withBeforeLocked([]byte(tag + " " + o.instead + "\r\n")), nil
 	}
 	switch command {
 	case "AUTHENTICATE":

@@ -115,7 +115,8 @@ func NewHosts(c HostsConfig) *Hosts {
 // host is one server address.
 type host struct {
 	*Hosts
-	bound     int // connections that the config allows; 0: any number
+	cfg       HostsConfig // the Hosts' own, with bounds put in
+	bounds    Bounds
 	limit     limit
 	guessed   bool      // the limit was not named as the host's by the server
 	open      []*permit // oldest first
@@ -144,6 +145,7 @@ type hostAccount struct {
 	denied int  // logins in a row that met a limit
 	own    bool // it was not the host's
 	words  string
+	rate   rate
 }
 
 // waiting is somebody who wants a permit.
@@ -177,21 +179,6 @@ type hindrance struct {
 	words string
 }
 
-// Bound sets how many connections the config allows to a host, given as Account.URL has it; 0 for any number. What the
-// server is found to allow may be less.
-func (s *Hosts) Bound(url string, connections int) error {
-	p, err := Account{URL: url}.place()
-	if err != nil {
-		return fmt.Errorf("bound connections: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.hostLocked(p.addr)
-	h.bound = max(connections, 0)
-	h.serveLocked()
-	return nil
-}
-
 // shaking waits until one more TLS handshake may be under way; shaken is to be called after it.
 func (s *Hosts) shaking(ctx context.Context) error {
 	if s == nil {
@@ -215,7 +202,7 @@ func (s *Hosts) hostLocked(addr string) *host {
 	addr = strings.ToLower(addr)
 	h := s.hosts[addr]
 	if h == nil {
-		h = &host{Hosts: s, accounts: map[string]*hostAccount{}, failing: map[*hostAccount]bool{}, slots: min(2, s.cfg.Logins)}
+		h = &host{Hosts: s, cfg: s.cfg, accounts: map[string]*hostAccount{}, failing: map[*hostAccount]bool{}, slots: min(2, s.cfg.Logins)}
 		s.hosts[addr] = h
 	}
 	return h
@@ -374,6 +361,16 @@ func (h *host) crampedLocked(w *waiting, now time.Time) hindrance {
 	if w.second {
 		kind = noSecond
 	}
+	own := w.account.open + 1
+	if w.second {
+		own = max(own, 2) // the first one comes before it
+	}
+	if h.tooManyOf(own) {
+		if w.second {
+			kind = configCap
+		}
+		return hindrance{kind: kind, count: h.bounds.PerAccount}
+	}
 	if ok, at := w.account.limit.room(w.account.open, now); !ok {
 		return hindrance{kind: kind, until: at, count: w.account.limit.n}
 	}
@@ -381,11 +378,11 @@ func (h *host) crampedLocked(w *waiting, now time.Time) hindrance {
 	if w.second { // room is kept for the mailboxes that have no connection at all
 		kept = h.without
 	}
-	if open := len(h.open) + kept; h.bound > 0 && open >= h.bound {
+	if open := len(h.open) + kept; h.bounds.Connections > 0 && open >= h.bounds.Connections {
 		if w.second {
 			kind = configCap
 		}
-		return hindrance{kind: kind, count: h.bound}
+		return hindrance{kind: kind, count: h.bounds.Connections}
 	}
 	if kept > 0 && h.limit.n > 0 && len(h.open)+kept >= h.limit.n {
 		return hindrance{kind: kind, count: h.limit.n}
@@ -438,7 +435,8 @@ func (h *host) grantLocked(w *waiting, now time.Time) {
 func (h *host) makeRoomLocked(w *waiting, n int, now time.Time) time.Time {
 	asked := 0
 	var second, oldest *permit
-	own := w.account.limit.n > 0 && w.account.open >= w.account.limit.n // its own second one is in the way
+	// Whether its own second one is in the way.
+	own := w.account.limit.n > 0 && w.account.open >= w.account.limit.n || h.tooManyOf(w.account.open+1)
 	for _, p := range h.open {
 		switch {
 		case p.asked && (!own || p.account == w.account):

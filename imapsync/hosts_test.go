@@ -112,6 +112,12 @@ func (s *lodge) live(ctx context.Context, user string, second bool, on func(bool
 	}
 }
 
+func (s *lodge) of(user string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users[user]
+}
+
 func (s *lodge) state() (open, tries, most, refused int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,12 +133,13 @@ func TestHostsShareOut(t *testing.T) {
 		perHost := rapid.IntRange(0, 12).Draw(rt, "per host")
 		perUser := rapid.IntRange(0, 3).Draw(rt, "per user")
 		bound := rapid.SampledFrom([]int{0, accounts, accounts + 1, 2 * accounts}).Draw(rt, "bound")
+		perAccount := rapid.IntRange(0, 3).Draw(rt, "per account")
 		vague := rapid.Bool().Draw(rt, "vague")
 		gone := rapid.IntRange(0, accounts-1).Draw(rt, "cancelled")
 		synctest.Test(t, func(*testing.T) {
 			s := newLodge(HostsConfig{Rand: func() float64 { return 0.5 }})
 			s.perHost, s.perUser, s.vague = perHost, perUser, vague
-			if err := s.hosts.Bound("imaps://mail.example.ru", bound); err != nil {
+			if err := s.hosts.Bound("imaps://mail.example.ru", Bounds{Connections: bound, PerAccount: perAccount}); err != nil {
 				rt.Fatal(err)
 			}
 			var wg sync.WaitGroup
@@ -151,6 +158,9 @@ func TestHostsShareOut(t *testing.T) {
 							}
 							if open, _, _, _ := s.state(); bound > 0 && open > bound {
 								rt.Errorf("%d connections, %d allowed", open, bound)
+							}
+							if n := s.of(user); perAccount > 0 && n > perAccount {
+								rt.Errorf("%d connections of one mailbox, %d allowed", n, perAccount)
 							}
 						})
 					})

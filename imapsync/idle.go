@@ -149,9 +149,12 @@ func (l *link) startIdle(ctx context.Context) error {
 	return err
 }
 
+// doneCommand is the name of what ends IDLE.
+const doneCommand = "DONE"
+
 // endIdle sends DONE, unless the server has ended IDLE already, and waits for the result.
 func (l *link) endIdle(ctx context.Context) error {
-	_, err := l.do(ctx, command{name: "DONE", limit: l.dialer.account.Timeouts.Proof},
+	_, err := l.do(ctx, command{name: doneCommand, limit: l.dialer.account.Timeouts.Proof},
 		func() error { return l.guard.done(l.client.Closed()) })
 	return err
 }

@@ -45,6 +45,7 @@ func (l *link) kill() {
 type command struct {
 	name   string
 	wire   string        // what is sent in place of the command; "" for the command itself
+	before []string      // what is sent in one packet with wire, before it
 	limit  time.Duration // 0 for Timeouts.Command
 	budget int64         // 0 for baseBudget
 	ans    *answers      // nil when no data is awaited
@@ -65,7 +66,7 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	if c.ans == nil {
 		c.ans = newAnswers(0, 0, nil)
 	}
-	if err := l.pause(ctx); err != nil {
+	if err := l.pause(ctx, c); err != nil {
 		return newAnswers(0, 0, nil), err
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.limit)
@@ -73,6 +74,7 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 	l.guard.begin(c.name, c.budget, c.ans)
 	if c.wire != "" {
 		l.guard.replace(c.wire)
+		l.guard.alongside(c.before)
 		c.name, _, _ = strings.Cut(c.wire, " ")
 	}
 	stop := context.AfterFunc(bounded, func() { _ = l.guard.Conn.Close() })
@@ -98,17 +100,23 @@ func (l *link) do(ctx context.Context, c command, run func() error) (*answers, e
 // connection is given up and made again later.
 const longestPause = time.Minute
 
-// pause waits as long as the server has asked for.
-func (l *link) pause(ctx context.Context) error {
-	wait := time.Until(l.hold)
+// pause waits as long as the server has asked for, and for the pace that the administrator wants.
+func (l *link) pause(ctx context.Context, c command) error {
+	wait, paced := time.Until(l.hold), time.Duration(0)
+	if c.name != doneCommand { // which ends a command
+		paced = l.permit.spend(1 + len(c.before))
+	}
+	if !l.loggedIn {
+		paced = 0 // the server may have less patience with strangers
+	}
 	switch {
-	case wait <= 0:
+	case wait <= 0 && paced <= 0:
 		return nil
 	case wait > longestPause:
 		l.kill()
 		err := fmt.Errorf("server asked for a pause of %s", wait.Round(time.Second))
 		return l.dialer.account.toldTemporary("lost", saidError{err, statusText{}, wait}, "Words", err.Error())
-	case !sleep(ctx, wait):
+	case !sleep(ctx, max(wait, paced)):
 		l.kill()
 		return l.dialer.account.stopped(fmt.Errorf("imap pause: %w", ctx.Err()))
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf16"
 )
 
 // Statuses asks about several folders, with one LIST where the server can (RFC 5819), and with STATUS where it cannot or
-// where LIST says nothing of a folder.
+// where LIST says nothing of a folder: many STATUS at once where the server can take them.
 func (c *Conn) Statuses(ctx context.Context, names []string) (map[string]Selected, error) {
 	found := make(map[string]Selected, len(names))
 	if c.caps.ListStatus && len(names) > 1 {
@@ -23,10 +24,18 @@ func (c *Conn) Statuses(ctx context.Context, names []string) (map[string]Selecte
 			return nil, err
 		}
 	}
-	for _, name := range names {
-		if _, ok := found[name]; ok {
-			continue
+	denied := make(map[string]bool)
+	unknown := func(name string) bool { _, ok := found[name]; return !ok && !denied[name] }
+	rest := slices.Collect(filtered(names, unknown))
+	for part := range slices.Chunk(rest, c.link.permit.mostTogether()) {
+		if len(part) < 2 || !c.pipelines() {
+			break
 		}
+		if err := c.statusesTogether(ctx, part, found, denied); err != nil {
+			return nil, err
+		}
+	}
+	for name := range filtered(rest, unknown) {
 		s, err := c.Status(ctx, name)
 		if refused(err) {
 			continue
@@ -41,25 +50,45 @@ func (c *Conn) Statuses(ctx context.Context, names []string) (map[string]Selecte
 
 // listStatus asks about all the folders with one command.
 func (c *Conn) listStatus(ctx context.Context, names []string, found map[string]Selected) error {
-	items := "MESSAGES UIDNEXT UIDVALIDITY"
-	if c.caps.CondStore {
-		items += " HIGHESTMODSEQ"
-	}
 	ans := newAnswers(0, 0, nil)
 	ans.asking = true
-	wire := `LIST "" ` + wireNames(names) + ` RETURN (STATUS (` + items + `))`
+	wire := `LIST "" ` + wireNames(names) + ` RETURN (STATUS (` + c.statusItems() + `))`
 	ans, err := c.link.raw(ctx, command{wire: wire, ans: ans})
 	if err != nil {
 		return err
 	}
-	for _, s := range ans.statuses {
+	ans.found(names, found)
+	return nil
+}
+
+// statusItems is what is asked of a folder that is not selected.
+func (c *Conn) statusItems() string {
+	if c.caps.CondStore {
+		return "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ"
+	}
+	return "MESSAGES UIDNEXT UIDVALIDITY"
+}
+
+// found takes the numbers of the named folders from STATUS lines.
+func (a *answers) found(names []string, found map[string]Selected) {
+	for _, s := range a.statuses {
 		i := slices.IndexFunc(names, func(n string) bool { return sameName(n, s.name) })
 		if i < 0 || s.uidNext == 0 { // without UIDNEXT it is not an answer to what was asked
 			continue
 		}
 		found[names[i]] = Selected{UIDValidity: max(s.uidValidity, 1), UIDNext: s.uidNext, Messages: s.messages, ModSeq: s.modSeq}
 	}
-	return nil
+}
+
+// filtered goes through the names that which accepts at that moment.
+func filtered(names []string, which func(string) bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, n := range names {
+			if which(n) && !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // Notify asks the server to tell of changes in other folders. See RFC 5465 section 3.1.
@@ -101,10 +130,14 @@ func (g *guard) listenTo(on bool) {
 func wireNames(names []string) string {
 	quoted := make([]string, 0, len(names))
 	for _, n := range names {
-		n = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(encodeName(n))
-		quoted = append(quoted, `"`+n+`"`)
+		quoted = append(quoted, wireName(n))
 	}
 	return "(" + strings.Join(quoted, " ") + ")"
+}
+
+// wireName writes a folder name in quotes.
+func wireName(n string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(encodeName(n)) + `"`
 }
 
 // encodeName encodes a folder name in modified UTF-7. See RFC 3501 section 5.1.3.

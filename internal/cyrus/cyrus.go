@@ -22,8 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
+	"kontrol/internal/lmtp"
 	"kontrol/internal/rawimap"
 	"kontrol/internal/testcert"
 	"kontrol/internal/unpacked"
@@ -347,28 +346,5 @@ func (s *Server) Admin(command string) error {
 
 // Deliver hands a letter to the server over LMTP, as its own mail server would. See RFC 2033.
 func (s *Server) Deliver(ctx context.Context, user string, letter []byte) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", s.LMTPAddr)
-	if err != nil {
-		return fmt.Errorf("reach lmtp: %w", err)
-	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := smtp.NewClientLMTP(conn)
-	defer func() { _ = c.Close() }()
-	err = c.Mail("sender@example.org", nil)
-	if err == nil {
-		err = c.Rcpt(user, nil)
-	}
-	if err != nil {
-		return fmt.Errorf("deliver to %s: %w", user, err)
-	}
-	w, err := c.Data()
-	if err != nil {
-		return fmt.Errorf("deliver to %s: %w", user, err)
-	}
-	_, err = w.Write(letter)
-	if err = errors.Join(err, w.Close()); err != nil {
-		return fmt.Errorf("deliver to %s: %w", user, err)
-	}
-	return nil
+	return lmtp.Deliver(ctx, s.LMTPAddr, user, letter)
 }

@@ -22,8 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
+	"kontrol/internal/lmtp"
 	"kontrol/internal/testcert"
 	"kontrol/internal/ward"
 )
@@ -261,35 +260,7 @@ func (s *Server) TLS() *tls.Config {
 // Deliver hands a letter to the server over LMTP, as its own mail server would; it then lies in the user's INBOX with
 // Return-Path, Delivered-To and Received lines above it. Line ends are made CRLF. See RFC 2033.
 func (s *Server) Deliver(ctx context.Context, user string, letter []byte) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", s.LMTPAddr)
-	if err != nil {
-		return fmt.Errorf("reach lmtp: %w", err)
-	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := smtp.NewClientLMTP(conn)
-	defer func() { _ = c.Close() }()
-	if err := deliver(c, user, letter); err != nil {
-		return fmt.Errorf("deliver to %s: %w", user, err)
-	}
-	return nil
-}
-
-func deliver(c *smtp.Client, user string, letter []byte) error {
-	if err := c.Mail("sender@example.org", nil); err != nil {
-		return err
-	}
-	if err := c.Rcpt(user, nil); err != nil {
-		return err
-	}
-	w, err := c.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(letter); err != nil {
-		return err
-	}
-	return w.Close()
+	return lmtp.Deliver(ctx, s.LMTPAddr, user, letter)
 }
 
 // Version returns the version of the installed Dovecot: "2.3.19.1".

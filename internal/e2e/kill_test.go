@@ -112,6 +112,7 @@ func killed(t *testing.T, databaseURL string, kills int) {
 	}
 	d := start(t, bin, path)
 	out.settled(units, 90*time.Second)
+	waitBooks(t, db) // a letter may have been in its folder since the last kill, and the journal not know it yet
 	d.stop()
 	out.check(units)
 	checkBooks(t, db)
@@ -145,6 +146,32 @@ func underWay(t *testing.T, db *store.DB) (planned, midway int) {
 		}
 	}
 	return planned, midway
+}
+
+// waitBooks waits until the journal has nothing open.
+func waitBooks(t *testing.T, db *store.DB) {
+	t.Helper()
+	deadline := time.After(90 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		open, err := db.Read().OpenFilingsCount(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for _, n := range open {
+			left += n
+		}
+		if left == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d filings still open after 90 s", left)
+		}
+	}
 }
 
 // checkBooks compares the journal with itself: nothing is left open, and no letter was filed twice.
